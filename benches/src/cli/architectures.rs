@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use super::common::{Data, Format, interruptible, positive, print, print_line};
 use super::experiment::test_itself_briefly;
@@ -60,6 +60,10 @@ pub(super) struct ArchitecturesArgs {
     /// Seconds for which each service is stopped after the blocks; 0: none is, and no wrong answers are counted
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
     stop_seconds: u64,
+    /// Go on with a run that ended early, in its folder, by its plan
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["architecture", "null", "delay", "mixes", "plant", "rounds", "seconds", "rate",
+        "tries", "stop_seconds", "results", "seed", "data", "unoptimised"])]
+    resume: Option<PathBuf>,
     /// The results folder: a folder named by the moment is made there
     #[arg(long, default_value = "results", value_name = "DIR", value_parser = attachments::folder)]
     results: PathBuf,
@@ -77,39 +81,51 @@ pub(super) struct ArchitecturesArgs {
     format: Format,
 }
 
+impl ArchitecturesArgs {
+    fn plan(&self) -> Plan {
+        let mut of = self.architecture.clone();
+        if self.null {
+            of.splice(1..of.len().min(2), [of[0]]);
+        }
+        let mut delays_ms = self.delay.clone();
+        delays_ms.sort_by(f64::total_cmp);
+        Plan {
+            architectures: of.iter().map(|one| one.name().to_owned()).collect(),
+            rounds: self.rounds.into(),
+            seconds: self.seconds,
+            rate_per_s: self.rate,
+            tries: self.tries.into(),
+            stop_seconds: self.stop_seconds,
+            seed: self.seed,
+            optimised: !self.unoptimised,
+            apis: self.data.size().apis,
+            plants: self.plant.clone(),
+            delays_ms,
+            mixes: self.mixes.clone(),
+        }
+    }
+}
+
 /// Measures them, writes the page and prints the same tables.
 pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
-    let mut of = args.architecture.clone();
-    if args.null {
-        of.splice(1..of.len().min(2), [of[0]]);
-    }
-    let mut delays_ms = args.delay.clone();
-    delays_ms.sort_by(f64::total_cmp);
-    let plan = Plan {
-        architectures: of.iter().map(|one| one.name().to_owned()).collect(),
-        rounds: args.rounds.into(),
-        seconds: args.seconds,
-        rate_per_s: args.rate,
-        tries: args.tries.into(),
-        stop_seconds: args.stop_seconds,
-        seed: args.seed,
-        optimised: !args.unoptimised,
-        apis: args.data.size().apis,
-        plants: args.plant.clone(),
-        delays_ms,
-        mixes: args.mixes.clone(),
+    let (plan, folder) = match &args.resume {
+        Some(folder) => (architectures::plan_of(folder)?, folder.clone()),
+        None => (args.plan(), args.results.join(format!("{}", chrono::Utc::now().format("%Y-%m-%d-%H%M%S")))),
     };
-    let folder = args.results.join(format!("{}", chrono::Utc::now().format("%Y-%m-%d-%H%M%S")));
+    let of = plan.architectures.iter().map(|name| Architecture::from_str(name, false).map_err(Failure::usage));
+    let of = of.collect::<Result<Vec<_>, _>>()?;
     let stop = interruptible()?;
-    if plan.optimised && kept::newest_tests(&args.results).is_none() {
-        test_itself_briefly(&args.results, plan.optimised, &stop)?;
+    let results = folder.parent().unwrap_or(&folder);
+    if plan.optimised && kept::newest_tests(results).is_none() {
+        test_itself_briefly(results, plan.optimised, &stop)?;
     }
     let found = architectures::run(&of, &plan, &folder, &stop)?;
     print(args.format, &found.to_string(), &found);
     if !found.outcome.whole {
-        return Err(Failure::could_not_run(
-            "Ended early: this is incomplete, and was not kept; what was measured of each architecture is.",
-        ));
+        return Err(Failure::could_not_run(format!(
+            "Ended early: this is incomplete, and was not kept; what was measured of each architecture is. To go on: lab architectures --resume {}",
+            folder.display()
+        )));
     }
     architectures::keep(&found, &folder)?;
     let page = folder.join("comparison.html");
@@ -122,6 +138,6 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
 }
 
 fn delay(text: &str) -> Result<f64, String> {
-    let found = text.parse().ok().filter(|ms| (0.0..=50.0).contains(ms));
+    let found = text.parse::<f64>().ok().filter(|ms| (0.0..=50.0).contains(ms));
     found.ok_or_else(|| "expected milliseconds, 0 to 50".to_owned())
 }

@@ -1,29 +1,48 @@
-//! `lab architectures`, small: two of the three.
+//! `lab architectures`, small: two of the three, interrupted and resumed.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 use lab::experiments::architectures::{Architectures, Fate, Plan, Trust, answers};
 use lab::result::{Measured, ResultFile, attachments};
 use serde_json::Value;
 
 use crate::json_schema::errors;
+use crate::processes::interrupt;
 use crate::support::{lab, shared};
+
+/// Interrupted while the second round's first block is measured, which is finished; how it ended and what it said.
+fn interrupted(results: &Path) -> (Option<i32>, String) {
+    let mut run =
+        lab(&["architectures", "--unoptimised", "--rounds", "2", "--seconds", "1", "--tries", "1", "--rate", "30"]);
+    run.args(["--architecture", "shared-database,api-centric", "--stop-seconds", "1", "--data", "tiny"]);
+    let mut child = run.arg("--results").arg(results).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut news = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
+        if line.starts_with("Round 2") {
+            interrupt(&child);
+        }
+        news += &(line + "\n");
+    }
+    (child.wait().unwrap().code(), news)
+}
 
 #[test]
 fn architectures_are_compared_and_the_page_says_what_was_found() {
     // First the one, then the others: two that start at once may be given the same free ports.
     shared();
     let home = tempfile::tempdir().unwrap();
-    let output =
-        lab(&["architectures", "--unoptimised", "--rounds", "2", "--seconds", "1", "--tries", "1", "--rate", "30"])
-            .args(["--architecture", "shared-database,api-centric", "--stop-seconds", "1"])
-            .args(["--data", "tiny", "--results"])
-            .arg(home.path())
-            .output()
-            .unwrap();
+    let (code, news) = interrupted(home.path());
+    assert!(code == Some(3) && news.contains("--resume"), "{code:?} {news}");
+    let folder = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(!folder.join(attachments::ARCHITECTURES).exists(), "half of it isn't kept as the whole");
+    let output = lab(&["architectures", "--resume"]).arg(&folder).output().unwrap();
     let (said, news) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}\n{news}");
-    let folder = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap().path();
+    let rounds = |of: &str| news.lines().filter(|line| line.starts_with(of)).count();
+    // A block that was interrupted while it started on a busy machine is measured again.
+    assert!(rounds("Round 1") == 0 && (1..=2).contains(&rounds("Round 2")), "the other blocks were there: {news}");
     let names = ["shared-database", "api-centric"];
     for name in names {
         let result = ResultFile::read(&folder.join(name).join("result.json")).unwrap();

@@ -1,17 +1,16 @@
 //! One architecture: its running system, and what was measured of it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::trust::{Fate, Trust};
+use super::trust::Trust;
 use super::Plan;
 use super::blocks::responses;
 use super::circumstance::{Circumstance, Varied};
+use super::kept::{Block, Kept};
+use super::measured::MeasuredArm;
 use super::plant::{Plant, Where};
 use crate::Failure;
 use crate::design::{Cell, Preset};
@@ -23,31 +22,13 @@ use crate::measure::freshness::{self, Tries};
 use crate::measure::plan::{Options, blank_of_ours, save, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::observe::process::memory_mib;
-use crate::result::{CENSORED_US, CellResult, Freshness, ResultFile, SelfTest, is_disturbed};
+use crate::result::{CENSORED_US, Freshness, ResultFile, SelfTest, is_disturbed};
 use crate::system::{Architecture, Deployment, Layout, Relayed, Site as _, services};
 
 /// What was started runs this long before it is measured: connections, plans, caches.
 const WARM: Duration = Duration::from_secs(3);
 /// How long it is driven on after a service was started again, at the most: those that gave up on it ask again after 2 s.
 const AFTER_STOP: Duration = Duration::from_secs(5);
-
-/// What a block measured beside its cell.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Block {
-    /// Of which round, from 0.
-    pub round: usize,
-    /// How soon changes took effect in another service, under the same load.
-    pub freshness: Freshness,
-    /// What the services and the log hold at its end, MiB.
-    pub memory_mib: f64,
-    /// Sessions of clients at the database servers at its end.
-    pub connections: u64,
-    /// What the databases and the log hold on disk at its end, MiB.
-    pub stored_mib: f64,
-    /// What was measured after that, under other circumstances.
-    pub varied: Vec<Varied>,
-}
 
 /// What the lab's own tests found on this machine, and when.
 pub(super) type Tests = (Vec<SelfTest>, Option<String>);
@@ -60,39 +41,7 @@ pub(super) struct Arm {
     mix: Mix,
     folder: PathBuf,
     result: ResultFile,
-    blocks: Vec<Block>,
-    stops: Vec<failure::Row>,
-    wrong: Option<wrong_answers::Row>,
-}
-
-/// What was measured of one.
-pub(super) struct MeasuredArm<'a> {
-    pub name: &'a str,
-    pub blocks: &'a [Block],
-    pub stops: &'a [failure::Row],
-    pub wrong: Option<&'a wrong_answers::Row>,
-    /// Of every block, those that were run again among them.
-    pub trust: Vec<Trust>,
-    cells: &'a [CellResult],
-    correctness: &'a BTreeMap<String, i64>,
-}
-
-impl MeasuredArm<'_> {
-    /// The blocks that count, each with its cell.
-    pub fn counted(&self) -> impl Iterator<Item = (&Block, &CellResult)> {
-        let counts = |round: usize| self.trust.iter().any(|of| of.round == round && of.fate == Fate::Counts);
-        self.blocks.iter().filter(move |block| counts(block.round)).filter_map(|block| {
-            let cell = self.cells.iter().find(|cell| cell.valid && cell.replicate == block.round)?;
-            Some((block, cell))
-        })
-    }
-
-    /// What must always hold and didn't, by the audit's name.
-    pub fn violations(&self) -> BTreeMap<String, i64> {
-        let mut all: BTreeMap<String, i64> = self.correctness.clone();
-        all.retain(|_, count| *count != 0);
-        all
-    }
+    kept: Kept,
 }
 
 impl Arm {
@@ -128,9 +77,17 @@ impl Arm {
         std::fs::create_dir_all(&folder)
             .map_err(|error| Failure::could_not_run(format!("{} can't be made: {error}.", folder.display())))?;
         let mut result = blank_of_ours(&options, &deployment, mix.infos(), mix.workload.clone(), &folder)?;
+        let mut kept = Kept::default();
+        if let Some((before, rest)) = Kept::read(&folder)? {
+            let machine = |of: &ResultFile| (of.machine.cpus, of.machine.model.clone());
+            if machine(&before) != machine(&result) {
+                return Err(Failure::usage("That run was begun on another machine: start another one."));
+            }
+            (result, kept) = (before, rest);
+            result.run.resumed += 1;
+        }
         (result.selftest, result.selftest_at) = tests.clone();
-        let (blocks, stops) = (Vec::new(), Vec::new());
-        Ok(Self { name, deployment, options, mix, folder, result, blocks, stops, wrong: None })
+        Ok(Self { name, deployment, options, mix, folder, result, kept })
     }
 
     /// From its next start on.
@@ -157,10 +114,20 @@ impl Arm {
     }
 
     pub fn measured(&self) -> Result<MeasuredArm<'_>, Failure> {
-        let Self { name, result, blocks, stops, wrong, .. } = self;
+        let Self { name, result, kept: Kept { blocks, stops, wrong }, .. } = self;
         let (cells, correctness) = (&result.cells, &result.correctness);
         let trust = cells.iter().map(|cell| Trust::of(name, cell, result.machine.cpus)).collect::<Result<_, _>>()?;
         Ok(MeasuredArm { name, cells, blocks, stops, wrong: wrong.as_ref(), trust, correctness })
+    }
+
+    /// Whether this round's block is there, from before the run was interrupted.
+    pub fn has(&self, round: usize) -> bool {
+        self.kept.has(round)
+    }
+
+    /// Blocks that were run again.
+    pub fn reruns(&self) -> usize {
+        self.result.run.reruns as usize
     }
 
     /// Whether something disturbed its last block.
@@ -170,7 +137,7 @@ impl Arm {
 
     /// Another block will stand in the place of its last one.
     pub fn discard(&mut self) {
-        self.blocks.pop();
+        self.kept.blocks.pop();
         self.result.run.reruns += 1;
         if let Some(cell) = self.result.cells.last_mut() {
             cell.valid = false;
@@ -195,11 +162,12 @@ impl Arm {
             stored_mib: self.deployment.stored_bytes()? as f64 / f64::from(1 << 20),
             varied: self.vary(round, place, plan)?,
         };
-        self.blocks.push(block);
+        self.kept.blocks.push(block);
         let acknowledged = self.deployment.written().acknowledged();
         audit::audit(|| self.deployment.audited(), &acknowledged, &mut self.result.correctness)?;
         self.stop()?;
-        save(&self.result, &self.folder)
+        save(&self.result, &self.folder)?;
+        self.kept.write(&self.folder)
     }
 
     /// The same load under each other circumstance.
@@ -243,13 +211,20 @@ impl Arm {
     }
 
     /// Each service stopped in turn, all under a load that goes over every edge; then once more, and what is answered wrongly counted.
+    /// All of it, or nothing where it is interrupted.
     pub fn break_services(&mut self, plan: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+        if self.kept.wrong.is_some() {
+            return Ok(());
+        }
         self.deployment.reset()?;
         let mix = Mix::of(EDGES, plan.rate_per_s)?;
         let breaks: Vec<Break> = services::names().map(Break::Service).collect();
         let after = AFTER_STOP.min(Duration::from_secs(plan.stop_seconds));
         let lengths = Lengths { seconds: plan.stop_seconds, after, seed: plan.seed };
-        self.stops = failure::rows(&self.deployment, &breaks, &mix, lengths, stop)?;
+        let stops = failure::rows(&self.deployment, &breaks, &mix, lengths, stop)?;
+        if stop.load(Ordering::Relaxed) {
+            return self.stop();
+        }
         self.deployment.reset()?;
         let options = wrong_answers::Options {
             engines: self.options.layout.engines,
@@ -260,15 +235,11 @@ impl Arm {
             seed: plan.seed,
             optimised: plan.optimised,
         };
-        self.wrong = Some(wrong_answers::one(&self.deployment, 0, (&mix, &options), stop)?);
+        let wrong = wrong_answers::one(&self.deployment, 0, (&mix, &options), stop)?;
+        if !stop.load(Ordering::Relaxed) {
+            (self.kept.stops, self.kept.wrong) = (stops, Some(wrong));
+            self.kept.write(&self.folder)?;
+        }
         self.stop()
-    }
-}
-
-#[cfg(test)]
-impl<'a> MeasuredArm<'a> {
-    /// One of which nothing was measured.
-    pub fn empty(name: &'a str, correctness: &'a BTreeMap<String, i64>) -> Self {
-        Self { name, cells: &[], blocks: &[], stops: &[], wrong: None, trust: Vec::new(), correctness }
     }
 }

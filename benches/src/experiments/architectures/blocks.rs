@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::arm::{Block, MeasuredArm};
 use super::circumstance::{Circumstance, Varied};
 use super::figures::{ArmFigure, Figure, Pair};
+use super::kept::Block;
+use super::measured::MeasuredArm;
 use crate::result::{CENSORED_US, CellResult, DRIVER, Delay, RoleCost, text::capital};
 use crate::stats::{Difference, Histogram, MalformedHistogram, Median, holm, paired_difference, paired_ratio};
 use crate::system::services;

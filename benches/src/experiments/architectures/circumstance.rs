@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use hyper::Method;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::Failure;
+use crate::load::driver::Method;
 use crate::load::operations::sample;
 use crate::load::schedule::{Endpoint, Workload, stream};
 
@@ -33,7 +33,7 @@ impl Shares {
     /// # Errors
     /// What it can be.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse().ok().filter(|number| (1..=1000).contains(number));
+        let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=1000).contains(number));
         let found = text.split_once(':').and_then(|(reads, writes)| {
             let (reads, writes) = (number(reads)?, number(writes)?);
             Some(Self { reads, writes })

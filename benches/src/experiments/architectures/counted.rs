@@ -1,8 +1,8 @@
 //! Figures that are counted once: while each service was stopped. And those that aren't measured.
 
 use super::Plan;
-use super::arm::MeasuredArm;
 use super::figures::{ArmFigure, Figure};
+use super::measured::MeasuredArm;
 use crate::experiments::wrong_answers::Row;
 use crate::result::text::capital;
 use crate::system::services;
@@ -27,8 +27,8 @@ pub(super) fn figures(arms: &[MeasuredArm<'_>], plan: &Plan) -> Vec<Figure> {
 
 /// What a whole comparison has and this run doesn't.
 const NOT_RUN: [(&str, &str, &str); 5] = [
-    ("delay", "the same with 0.5 and 2 ms between processes", "takes half an hour more: --delay 0,0.5,2"),
-    ("mix", "the same with other shares of writes", "takes half an hour more: --mixes 99:1,90:10,50:50"),
+    ("delay", "the same with 0.5 and 2 ms between processes", "takes ten minutes more: --delay 0,0.5,2"),
+    ("mix", "the same with other shares of writes", "takes a quarter of an hour more: --mixes 99:1,90:10,50:50"),
     ("engines", "the same with a database server for each service", "all databases are on one server"),
     ("rebuild", "time to rebuild copies from the log", "see `lab log replay`"),
     ("change", "what a change of the schema takes", "see `lab changes`: two of three are estimates"),

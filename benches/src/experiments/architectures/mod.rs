@@ -12,6 +12,8 @@ mod blocks;
 mod circumstance;
 mod counted;
 mod figures;
+mod kept;
+mod measured;
 mod outcome;
 mod plant;
 mod text;
@@ -28,16 +30,17 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::data::Size;
 use crate::load::schedule::stream;
-use crate::measure::kept;
+use crate::measure::kept as remembered;
 use crate::measure::plan::begin;
 use crate::result::{Measured, attachments};
 use crate::system::Architecture;
 pub use answer::{Answer, answers};
 use arm::Arm;
-pub use arm::Block;
 use circumstance::Circumstance;
 pub use circumstance::{Shares, Varied};
 pub use figures::{ArmFigure, Figure, Pair};
+pub use kept::{Block, plan_of};
+use kept::write_plan;
 pub use outcome::Architectures;
 pub(crate) use outcome::{RELAYS, is_varied};
 pub use plant::{Plant, Planted, Where};
@@ -83,7 +86,8 @@ impl Plan {
     }
 }
 
-/// Which architectures, in the order of the columns. The first one is what the others are compared with.
+/// Which architectures, in the order of the columns. The first one is what the others are compared with. What an interrupted run has kept in
+/// `folder` isn't measured again.
 ///
 /// # Errors
 /// When something can't be built, started or asked; what was measured until then is kept in `folder`.
@@ -95,7 +99,8 @@ pub fn run(
 ) -> Result<Measured<Architectures, Plan>, Failure> {
     let planted = plan.plants.iter().map(|one| Ok((*one, plant::columns(*one, of)?)));
     let planted = planted.collect::<Result<Vec<_>, Failure>>()?;
-    let tests = kept::newest_tests(folder.parent().unwrap_or(folder)).unwrap_or_default();
+    let tests = remembered::newest_tests(folder.parent().unwrap_or(folder)).unwrap_or_default();
+    write_plan(plan, folder)?;
     let mut arms = Vec::new();
     for (name, architecture) in names(of).into_iter().zip(of) {
         eprintln!("{}: starting …", title(&name));
@@ -106,31 +111,10 @@ pub fn run(
     planted.iter().try_for_each(|(plant, [_, column])| arms[*column].plant(*plant))?;
     // Only once all have their ports: what doesn't run could lose its own.
     arms.iter().try_for_each(Arm::stop)?;
-    let mut repeats = Repeats::of(plan.rounds * arms.len());
-    for round in 0..plan.rounds {
-        let mut order: Vec<usize> = (0..arms.len()).collect();
-        order.shuffle(&mut stream(plan.seed, &format!("architectures {round}")));
-        for (place, arm) in order.into_iter().enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let arm = &mut arms[arm];
-            for attempt in 0..2 {
-                let again = if attempt == 0 { "" } else { ", once more, for something disturbed it" };
-                eprintln!("Round {} of {}: {}{again}", round + 1, plan.rounds, title(&arm.name));
-                arm.block(round, place, plan)?;
-                if !repeats.again(attempt, arm.is_suspect()) {
-                    break;
-                }
-                arm.discard();
-            }
-        }
-    }
-    for arm in arms.iter_mut().filter(|_| plan.stop_seconds > 0) {
-        if !stop.load(Ordering::Relaxed) {
-            eprintln!("{}: each service stopped for {} s …", title(&arm.name), plan.stop_seconds);
-            arm.break_services(plan, stop)?;
-        }
+    match measure(&mut arms, plan, stop) {
+        // It was interrupted while something started: what was measured before is there.
+        Err(why) if stop.load(Ordering::Relaxed) => eprintln!("{why}"),
+        done => done?,
     }
     let measured = arms.iter().map(Arm::measured).collect::<Result<Vec<_>, Failure>>()?;
     let mut figures = blocks::figures(&measured, &Circumstance::all(plan))?;
@@ -145,6 +129,42 @@ pub fn run(
         violations: measured.iter().map(|of| (of.name.to_owned(), of.violations())).collect(),
         whole: !stop.load(Ordering::Relaxed),
     }))
+}
+
+/// Whatever isn't there yet: every block, in the order of the seed, and then the stops.
+fn measure(arms: &mut [Arm], plan: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let mut repeats = Repeats::of(plan.rounds * arms.len(), arms.iter().map(Arm::reruns).sum());
+    for round in 0..plan.rounds {
+        let mut order: Vec<usize> = (0..arms.len()).collect();
+        order.shuffle(&mut stream(plan.seed, &format!("architectures {round}")));
+        for (place, arm) in order.into_iter().enumerate() {
+            let arm = &mut arms[arm];
+            if !arm.has(round) && !stop.load(Ordering::Relaxed) {
+                block(arm, (round, place), plan, &mut repeats)?;
+            }
+        }
+    }
+    for arm in arms.iter_mut().filter(|_| plan.stop_seconds > 0) {
+        if !stop.load(Ordering::Relaxed) {
+            eprintln!("{}: each service stopped for {} s …", title(&arm.name), plan.stop_seconds);
+            arm.break_services(plan, stop)?;
+        }
+    }
+    Ok(())
+}
+
+/// A block; once more where something disturbed it.
+fn block(arm: &mut Arm, (round, place): (usize, usize), plan: &Plan, repeats: &mut Repeats) -> Result<(), Failure> {
+    for attempt in 0..2 {
+        let again = if attempt == 0 { "" } else { ", once more, for something disturbed it" };
+        eprintln!("Round {} of {}: {}{again}", round + 1, plan.rounds, title(&arm.name));
+        arm.block(round, place, plan)?;
+        if !repeats.again(attempt, arm.is_suspect()) {
+            break;
+        }
+        arm.discard();
+    }
+    Ok(())
 }
 
 /// Their names; one that comes again has its number.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::answer::answers;
-use super::figures::{ArmFigure, Figure};
+use super::figures::{ArmFigure, Figure, Pair};
 use super::plant::Planted;
 use super::text::{is_the_same, number, title};
 use super::trust::{Fate, Trust};
@@ -113,16 +113,16 @@ impl Architectures {
         let planted = |of: &str| self.planted.iter().any(|one| one.column == of);
         let the_same = pairs.filter(|(of, than)| is_the_same(of, than) && !planted(of) && !planted(than));
         let sentence = |(of, than): (&String, &String)| {
-            let compared = || self.figures.iter().filter_map(|figure| Some((figure, figure.pair(of, than)?)));
-            let compared = || compared().filter(|(_, pair)| pair.estimate.is_some());
-            let different: Vec<&str> =
-                compared().filter(|(_, pair)| pair.differs()).map(|(figure, _)| figure.title.as_str()).collect();
+            let pairs = self.figures.iter().filter_map(|figure| Some((figure, figure.pair(of, than)?)));
+            let compared: Vec<(&Figure, Pair)> = pairs.filter(|(_, pair)| pair.estimate.is_some()).collect();
+            let different = compared.iter().filter(|(_, pair)| pair.differs()).map(|(figure, _)| figure.title.as_str());
+            let different: Vec<&str> = different.collect();
             format!(
                 "{} and {} are the same system: {} of {} figures are called different{}{}. On 1 page in 20 chance alone makes that more than none.",
                 title(than),
                 title(of),
                 different.len(),
-                compared().count(),
+                compared.len(),
                 if different.is_empty() { "" } else { ": " },
                 different.join(", ")
             )
@@ -158,7 +158,7 @@ impl Architectures {
             &["what disturbed them", "expected none, found"],
         );
         for name in self.violations.keys() {
-            let of = || self.blocks.iter().filter(|of| of.architecture == *name);
+            let of = || self.blocks.iter().filter(move |of| of.architecture == *name);
             let count = |fate: Fate| of().filter(|of| of.fate == fate).count();
             let mut why: BTreeMap<&str, usize> = BTreeMap::new();
             for warning in of().flat_map(|of| &of.warnings) {

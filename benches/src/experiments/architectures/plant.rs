@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::arm::MeasuredArm;
 use super::blocks::difference;
 use super::figures::Figure;
+use super::measured::MeasuredArm;
 use crate::Failure;
 use crate::stats::Difference;
 use crate::system::Architecture;
@@ -70,7 +70,7 @@ impl Plant {
     pub fn parse(text: &str) -> Result<Self, String> {
         let found = text.split_once('=').and_then(|(name, ms)| {
             let (at, _) = Where::ALL.into_iter().find(|(_, of)| *of == name)?;
-            let ms = ms.strip_suffix("ms")?.parse().ok().filter(|ms| (1..=200).contains(ms))?;
+            let ms = ms.strip_suffix("ms")?.parse::<u64>().ok().filter(|ms| (1..=200).contains(ms))?;
             Some(Self { at, ms })
         });
         found.ok_or_else(|| "expected internal-call=5ms or ingester=50ms, with 1 to 200 ms".to_owned())
@@ -117,9 +117,9 @@ pub(super) fn columns(plant: Plant, of: &[Architecture]) -> Result<[usize; 2], F
     match (of.iter().position(is), of.iter().rposition(is)) {
         (Some(control), Some(planted)) if control < planted => Ok([control, planted]),
         _ => Err(Failure::usage(format!(
-            "--plant {} needs {} in two columns, one of them without it: --architecture {0},{0}.",
+            "--plant {} needs {name} in two columns, one of them without it: --architecture {name},{name}.",
             plant.at.name(),
-            architecture.name()
+            name = architecture.name()
         ))),
     }
 }

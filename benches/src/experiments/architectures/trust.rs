@@ -61,8 +61,8 @@ impl Trust {
 pub(super) struct Repeats(usize);
 
 impl Repeats {
-    pub fn of(blocks: usize) -> Self {
-        Self(blocks / 5)
+    pub fn of(blocks: usize, run_again: usize) -> Self {
+        Self((blocks / 5).saturating_sub(run_again))
     }
 
     /// Whether a block is run once more. The second one counts, whatever became of it.
@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_fifth_is_run_again_each_once() {
-        let mut repeats = Repeats::of(10);
+        assert!(!Repeats::of(10, 2).again(0, true), "those of before the interruption");
+        let mut repeats = Repeats::of(10, 0);
         let asked = [(0, true), (1, true), (0, false), (0, true), (0, true)];
         assert_eq!(asked.map(|(attempt, suspect)| repeats.again(attempt, suspect)), [true, false, false, true, false]);
     }
