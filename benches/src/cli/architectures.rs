@@ -16,7 +16,7 @@ use crate::{Failure, report};
 /// Measure a shared database, HTTP calls between the services and a commit log (Kafka) in one run, and say which one is better in what.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example: all three, on a machine that does nothing else (about half an hour; Java 17 and Maven, or KAFKA_BROKERS, for the log):
+Example: all three, on a machine that does nothing else (about half an hour; Java 17, and Maven or KAFKA_HOME, for the log):
   lab architectures
 Example: two of them, without Kafka, and no service stopped (about 8 min):
   lab architectures --architecture shared-database,api-centric --stop-seconds 0
