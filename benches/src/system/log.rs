@@ -38,7 +38,12 @@ impl Log {
             Some(brokers) => {
                 let throw_away = || format!("govrnanza-{:016x}.", rand::random::<u64>());
                 let kept = std::env::var("TOPIC_PREFIX").unwrap_or_else(|_| PREFIX.to_owned());
-                Self { brokers, prefix: if ephemeral { throw_away() } else { kept }, folder: None, advertised_port: None }
+                Self {
+                    brokers,
+                    prefix: if ephemeral { throw_away() } else { kept },
+                    folder: None,
+                    advertised_port: None,
+                }
             }
             None => {
                 let brokers = node.and_then(|url| url.strip_prefix("http://")).unwrap_or_default().to_owned();

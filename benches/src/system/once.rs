@@ -30,13 +30,7 @@ pub fn topics(part: &Plan, patience: &Patience) -> Result<(), Failure> {
 }
 
 /// Runs the program of this plan with other arguments, and what it reads; `failed` with its reason where it doesn't end well.
-fn run(
-    plan: &Plan,
-    arguments: &[&str],
-    input: Option<&str>,
-    failed: &str,
-    patience: &Patience,
-) -> Result<(), Failure> {
+fn run(plan: &Plan, arguments: &[&str], input: Option<&str>, failed: &str, patience: &Patience) -> Result<(), Failure> {
     let failed = |why: String| Failure::could_not_run(format!("{failed}: {why}"));
     let mut command = Command::new(&plan.binary);
     command

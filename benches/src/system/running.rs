@@ -238,7 +238,8 @@ impl Up {
                 let _ = answer.send(());
             }
             Command::StartAll(answer) => {
-                let _ = answer.send(self.supervisor.start_all(&Patience::new(READY_WITHIN, &self.stop).with_grace(GRACE)));
+                let _ =
+                    answer.send(self.supervisor.start_all(&Patience::new(READY_WITHIN, &self.stop).with_grace(GRACE)));
             }
             Command::Stop(name, answer) => {
                 self.supervisor.stop(name);

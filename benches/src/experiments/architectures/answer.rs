@@ -132,7 +132,9 @@ mod tests {
         };
         assert!(!sentence(vec![]).contains("turn"));
         let delayed = |ms: &str, shared: f64| figure(&format!("p50-delay-{ms}"), [near(shared), far(3.0), other(4.0)]);
-        assert!(sentence(vec![delayed("0.5", 1.0), delayed("2", 1.0)]).ends_with("; no turn up to 2 ms between processes"));
+        assert!(
+            sentence(vec![delayed("0.5", 1.0), delayed("2", 1.0)]).ends_with("; no turn up to 2 ms between processes")
+        );
         let turned = sentence(vec![delayed("0.5", 1.0), delayed("2", 9.0)]);
         assert!(turned.ends_with("; with 2 ms between processes it is HTTP calls"), "{turned}");
         let alike = sentence(vec![delayed("0.5", 3.0)]);

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::trust::Trust;
 use super::Plan;
 use super::blocks::responses;
 use super::circumstance::{Circumstance, Varied};
 use super::kept::{Block, Kept};
 use super::measured::MeasuredArm;
 use super::plant::{Plant, Where};
+use super::trust::Trust;
 use crate::Failure;
 use crate::design::{Cell, Preset};
 use crate::experiments::failure::{self, Break, Lengths, Mix};

@@ -49,7 +49,10 @@ impl Shares {
         let writers = weight(&|name, all| all.iter().any(|one| writes(name, one))) / weight(&|_, _| true);
         let share = f64::from(self.writes) / f64::from(self.reads + self.writes) / writers;
         if !(0.0..1.0).contains(&share) {
-            return Err(Failure::usage(format!("--mixes {self}: only {:.0} % of the requests can be writes.", writers * 100.0)));
+            return Err(Failure::usage(format!(
+                "--mixes {self}: only {:.0} % of the requests can be writes.",
+                writers * 100.0
+            )));
         }
         let mut mixed = to.clone();
         for (name, of) in &mut mixed.services {

@@ -171,7 +171,7 @@ mod tests {
     /// Requests for a minute, to a port where nobody listens.
     #[test]
     fn what_is_dropped_sends_no_more() {
-        let at = |n| Arrival { at_ns: n * 100_000_000, endpoint: 0, organisation: 0, row: 0, body: 0 };
+        let at = |n: u64| Arrival { at_ns: n * 100_000_000, endpoint: 0, organisation: 0, row: 0, body: 0 };
         let load = Load {
             service: "registry".into(),
             endpoints: vec!["find-api".into()],

@@ -83,7 +83,10 @@ fn what_is_planted_is_found_in_its_column() {
         elsewhere += page.iter().filter(|figure| figure.best().is_some() || figure.worst() == Some(NAMES[0])).count();
     }
     let least = 1.0 - share_at_most(rows - found, rows);
-    eprintln!("×2.5 planted: found in {found} of {rows} rows (with 95 % confidence in at least {:.1} %)", least * 100.0);
+    eprintln!(
+        "×2.5 planted: found in {found} of {rows} rows (with 95 % confidence in at least {:.1} %)",
+        least * 100.0
+    );
     assert!(least >= 0.5, "{found} of {rows}");
     assert!(elsewhere * 20 <= rows as usize, "{elsewhere} of {rows}");
 }
