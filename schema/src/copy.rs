@@ -161,7 +161,8 @@ impl Copy {
         let mut copy = Self::alike(url, server, purpose, how)?;
         pipe(url, &copy.url, if rows { &[] } else { &["--schema-only"] })?;
         if rows {
-            Session::connect_uncounted(&copy.url)?.run("analyze", "analysing the copy")?;
+            // Functions of indexes may need the usual search path.
+            Session::connect_uncounted(&copy.url)?.over_its_path()?.run("analyze", "analysing the copy")?;
         }
         copy.took = started.elapsed();
         Ok(copy)

@@ -144,7 +144,6 @@ const OF_PUBLIC: &str = "given to PUBLIC";
 impl Catalogue {
     /// `which`: SQL that goes on from `where`.
     fn read(session: &mut Session, which: &str) -> Result<Self> {
-        session.run("set search_path = ''", "preparing")?;
         let mut all = Self::default();
         let mut query = |sql: &str, what: &str| session.client.query(sql, &[]).doing(format!("reading {what}"));
         for row in query(&format!("{OBJECTS}{GRANTS}{which}"), "rights")? {

@@ -25,6 +25,7 @@ mod keys;
 pub mod migrate;
 mod nouns;
 pub mod own_database;
+mod own_path;
 mod passwords;
 pub mod progress;
 pub mod reconcile;

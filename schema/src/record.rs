@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::counters;
 use crate::error::{Doing, Error, Result};
 use crate::impact::Statement;
-use crate::session::{address, value};
+use crate::session::{address, connect, value};
 
 /// What was recorded; as JSON the file that `dba record` writes and `dba impact --statements` reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ impl Counted {
     /// # Errors
     /// [`Error::Unavailable`] where the server doesn't count, or hides other roles' statements from us.
     pub fn read(url: &str, every_database: bool) -> Result<Self> {
-        let mut client = address(url)?.connect(|_| {}).doing("connecting to read pg_stat_statements")?;
+        let mut client = connect(&address(url)?, |_| {}).doing("connecting to read pg_stat_statements")?;
         client.batch_execute("begin").doing("reading pg_stat_statements")?;
         let schema = match client.query_opt(counters::SCHEMA, &[]).doing("looking for pg_stat_statements")? {
             Some(row) => row.get(0),

@@ -9,10 +9,13 @@ use postgres::error::DbError;
 use postgres::{Client, Config};
 
 use crate::error::{Doing, Error, Result};
+pub use crate::own_path::{OWN_PATH, connect, connect_uncounted, uncounted};
 
 /// One `dba apply` at a time in a database.
 const APPLY_LOCK: i64 = 0x676f_7672_0002;
 
+/// Names are looked for over our own search path, see [`OWN_PATH`].
+///
 /// Postgres answers a GRANT that has no effect with a warning only (01007, 01006). Here it is an error: a right that is wrongly believed to be
 /// granted or revoked is worse than a failure.
 pub struct Session {
@@ -50,9 +53,18 @@ impl Session {
             });
         };
         let address = address.or("connect_timeout", "10");
-        let client = if counted { address.connect(prepare) } else { connect_uncounted(&address, prepare) };
+        let client = if counted { connect(&address, prepare) } else { connect_uncounted(&address, prepare) };
         let client = client.map_err(|error| connecting(&address, error))?;
         Ok(Self { client, warnings })
+    }
+
+    /// Over the search path that the login has by itself: for statements of others, and for names that somebody gave.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn over_its_path(mut self) -> Result<Self> {
+        self.run("reset search_path", "going back to the login's search path")?;
+        Ok(self)
     }
 
     /// Runs one or more statements; a warning is an error. `doing` names them for the reader of an error.
@@ -192,28 +204,6 @@ pub fn address(url: &str) -> Result<Address> {
         }
     }
     Ok(address)
-}
-
-/// Option of a session that `pg_stat_statements` doesn't count.
-const UNCOUNTED: &str = "-c pg_stat_statements.track=none";
-
-/// These options of a session, and that it isn't counted.
-#[must_use]
-pub fn uncounted(options: &str) -> String {
-    format!("{options} {UNCOUNTED}").trim_start().to_owned()
-}
-
-/// Connects so that `pg_stat_statements` counts nothing of the session: its room is limited, and our statements would replace those of services.
-/// Only superusers, and roles that they allow, can set this. Other roles, and connections through a pooler that refuses options, are counted.
-pub fn connect_uncounted(
-    address: &Address,
-    prepare: impl Fn(&mut Config),
-) -> std::result::Result<Client, connection::Error> {
-    let quiet = address.with("options", &uncounted(address.get("options").unwrap_or_default()));
-    match quiet.connect(&prepare) {
-        Err(refused) if refused.as_db_error().is_some() => address.connect(prepare),
-        done => done,
-    }
 }
 
 pub(crate) fn connecting(address: &Address, error: connection::Error) -> Error {

@@ -131,10 +131,19 @@ const NOTIFICATIONS: &str = "
 
 /// A connection for the lab's own work.
 pub fn connect(url: &str) -> Result<Client, Failure> {
-    schema::session::address(url)?.connect(|_| {}).map_err(|error| match error {
+    schema::session::address(url)?.connect(|_| {}).map_err(refused)
+}
+
+/// A connection for questions about a database of whomever: what others have made there stands for nothing of Postgres's own.
+pub fn connect_to_ask(url: &str) -> Result<Client, Failure> {
+    schema::session::connect(&schema::session::address(url)?, |_| {}).map_err(refused)
+}
+
+fn refused(error: schema::connection::Error) -> Failure {
+    match error {
         schema::connection::Error::Postgres(error) => failed("connecting to the database", &error),
         other => schema::Error::from(other).into(),
-    })
+    }
 }
 
 /// A sentence that says what failed and Postgres' reason.

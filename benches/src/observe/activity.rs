@@ -13,7 +13,7 @@ use super::cpu::{backend_cpu_s, thread_cpu_s};
 use super::meter::Meter;
 use super::states::{Activity, Names, States, party};
 use crate::Failure;
-use crate::data::{connect, failed};
+use crate::data::{connect_to_ask, failed};
 
 const GAP: Duration = Duration::from_millis(100);
 /// How long a window of the timeline and of apportioning is.
@@ -35,7 +35,7 @@ pub struct StateLoop {
 impl StateLoop {
     /// `processes` are the services' names and process ids.
     pub fn start(database_url: &str, processes: &[(String, u32)], watch: &Watch) -> Result<Self, Failure> {
-        let client = connect(database_url)?;
+        let client = connect_to_ask(database_url)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, processes, how) = (Arc::clone(&stop), processes.to_vec(), watch.clone());
         let thread = std::thread::Builder::new()

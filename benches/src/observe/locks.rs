@@ -15,7 +15,7 @@ use super::cpu::{backend_cpu_s, thread_cpu_s};
 use super::states::Names;
 use super::waits::Waits;
 use crate::Failure;
-use crate::data::connect;
+use crate::data::connect_to_ask;
 use crate::result::{LedgerResult, Wait};
 
 /// Mean gap between two samples, where that costs no more than its budget.
@@ -36,7 +36,7 @@ pub struct LockLoop {
 
 impl LockLoop {
     pub fn start(database_url: &str, watch: &Watch) -> Result<Self, Failure> {
-        let mut sampler = Sampler::new(connect(database_url)?).map_err(could_not)?;
+        let mut sampler = Sampler::new(connect_to_ask(database_url)?).map_err(could_not)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, how) = (Arc::clone(&stop), watch.clone());
         let thread = std::thread::Builder::new()

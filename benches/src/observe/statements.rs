@@ -7,7 +7,7 @@ use postgres::Client;
 use super::Watch;
 use super::states::Names;
 use crate::Failure;
-use crate::data::{connect, failed};
+use crate::data::{connect_to_ask, failed};
 use crate::result::RoleCost;
 
 const BY_ROLE: &str = "
@@ -27,7 +27,7 @@ pub struct Statements {
 impl Statements {
     /// Reads the counters now. Where the extension isn't loaded there are none, and the costs stay empty.
     pub fn start(database_url: &str, watch: &Watch) -> Result<Self, Failure> {
-        let mut client = connect(database_url)?;
+        let mut client = connect_to_ask(database_url)?;
         if watch.makes_extension {
             // It fails where the library isn't loaded.
             let _ = client.batch_execute("create extension if not exists pg_stat_statements with schema public");

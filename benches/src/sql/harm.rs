@@ -38,7 +38,10 @@ select c.oid::regclass::text,
         and a.attgenerated = '' and a.attidentity = ''
         order by exists (select from pg_index i where i.indrelid = c.oid and a.attnum = any (i.indkey)), a.attnum limit 1), ''),
     pg_table_size(c.oid)
-from pg_class c where c.oid = to_regclass($1) and c.relkind in ('r', 'p')";
+from pg_class c where c.oid = $1 and c.relkind in ('r', 'p')";
+
+/// A table as it was named: over the search path of whoever named it.
+const NAMED: &str = "select pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid";
 
 /// Connections that can still be made.
 const FREE: &str = "select greatest(1, least(200, current_setting('max_connections')::int8 - current_setting('superuser_reserved_connections')::int8
@@ -102,7 +105,9 @@ impl Harm {
         let mut client = Session::connect_uncounted(&place.url())?.client;
         let mut fill = vec![("{condition}", self.condition.clone().unwrap_or_else(|| "true".to_owned()))];
         if let Some(table) = &self.table {
-            let row = client.query_opt(TABLE, &[table]).ok().flatten();
+            let mut theirs = Session::connect_uncounted(&place.url())?.over_its_path()?.client;
+            let named = theirs.query_one(NAMED, &[table]).ok().and_then(|row| row.get::<_, Option<u32>>(0));
+            let row = named.and_then(|oid| client.query_opt(TABLE, &[&oid]).ok().flatten());
             let row = row.ok_or_else(|| Failure::usage(format!("--with {}: unknown table {table}.", known.name)))?;
             let (column, bytes): (String, i64) = (row.get(2), row.get(3));
             if known.needs_column() && column.is_empty() {

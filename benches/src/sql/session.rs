@@ -15,7 +15,7 @@ use super::place::{Place, Wanted};
 use super::remedy::{Applied, Remedy, Tried, effects};
 use super::workload::SqlWorkload;
 use crate::Failure;
-use crate::data::{Size, connect};
+use crate::data::{Size, connect_to_ask};
 use crate::design::{Cell, Preset, cells, order};
 use crate::experiments::matrix::progress::Progress;
 use crate::load::schedule::stream;
@@ -96,7 +96,7 @@ fn plan(options: &SqlOptions) -> Options {
 
 fn blank_of(options: &SqlOptions, plan: &Options, drive: &Drive, folder: &Path) -> Result<ResultFile, Failure> {
     let workload = &drive.workload;
-    let postgres = Some(postgres_info(&mut connect(&drive.place.url())?)?);
+    let postgres = Some(postgres_info(&mut connect_to_ask(&drive.place.url())?)?);
     let (as_result, services) = workload.as_result();
     let database = schema::session::address(&options.url)?.database().to_owned();
     let target = TargetInfo::of_sql(&database, &workload.fingerprint());
@@ -202,7 +202,7 @@ impl Session {
         // The sum of nothing is -0.
         self.outcome.short_waits_s =
             0.0 + self.result.counted().map(|cell| cell.ledger.short_wait_remainder_s).sum::<f64>();
-        if statements_schema(&mut connect(&self.drive.place.url())?)?.is_none() {
+        if statements_schema(&mut connect_to_ask(&self.drive.place.url())?)?.is_none() {
             self.outcome
                 .note("pg_stat_statements isn't loaded there: statements, buffers and WAL by role are unknown.".into());
         }

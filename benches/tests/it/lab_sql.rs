@@ -60,7 +60,7 @@ fn a_run_measures_on_a_copy_and_leaves_nothing() {
     }
     // What the payer wrote, it wrote to the copy.
     let mut session = Session::connect(&shop.url("shop")).unwrap();
-    assert_eq!(session.value::<i64>("select sum(balance) from accounts").unwrap(), 0);
+    assert_eq!(session.value::<i64>("select sum(balance) from public.accounts").unwrap(), 0);
     assert_eq!(shop.copies(), Vec::<String>::new());
     assert!(!folder.join("pgbench").exists());
 }
@@ -86,7 +86,7 @@ fn a_planted_lock_is_found_with_its_statement_and_its_seconds() {
     assert_eq!((first.waiting.as_str(), first.root.as_str()), ("pay", "migrate"), "{first:?}");
     assert!(first.statement.starts_with("update accounts set balance"), "{first:?}");
     assert!(first.holds.starts_with("lock table accounts in share row exclusive mode"), "{first:?}");
-    assert_eq!((first.mode.as_str(), first.relation.as_deref()), ("RowExclusiveLock", Some("accounts")));
+    assert_eq!((first.mode.as_str(), first.relation.as_deref()), ("RowExclusiveLock", Some("public.accounts")));
     assert!(said(&output).contains("lock table accounts"), "{}", said(&output));
     let log = shop.log();
     let acquired = log
@@ -208,5 +208,5 @@ fn a_check_shows_rows_and_plans_and_stays_off_a_busy_server() {
     let text = said(&output);
     assert!(text.contains("FAILS") && text.contains("relation \"account\" does not exist"), "{text}");
     assert!(text.contains("report.sql: works"), "{text}");
-    assert_eq!(busy.value::<i64>("select sum(balance) from accounts").unwrap(), 0);
+    assert_eq!(busy.value::<i64>("select sum(balance) from public.accounts").unwrap(), 0);
 }

@@ -185,8 +185,8 @@ fn is_final(error: &Error) -> bool {
 
 fn is_as(client: &mut Client, wanted: &str) -> Result<bool, postgres::Error> {
     let question = match wanted {
-        "read-write" => "select current_setting('transaction_read_only') = 'off'",
-        "read-only" => "select current_setting('transaction_read_only') = 'on'",
+        "read-write" => "select pg_catalog.current_setting('transaction_read_only') operator(pg_catalog.=) 'off'",
+        "read-only" => "select pg_catalog.current_setting('transaction_read_only') operator(pg_catalog.=) 'on'",
         "primary" => "select not pg_catalog.pg_is_in_recovery()",
         "standby" => "select pg_catalog.pg_is_in_recovery()",
         _ => return Ok(true),

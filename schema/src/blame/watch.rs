@@ -10,7 +10,7 @@ use super::graph::{Cause, Sample};
 use super::ledger::{Entry, Ledger};
 use super::sample::{Sampler, Statement};
 use crate::error::{Doing, Result};
-use crate::session::address;
+use crate::session::{address, connect};
 
 /// Mean gap between two samples.
 const GAP_MS: u64 = 20;
@@ -60,7 +60,7 @@ pub struct Now {
 /// # Errors
 /// Where the database can't be asked.
 pub fn watch(url: &str, time: Duration, mut live: impl FnMut(&[Now]), stop: impl Fn() -> bool) -> Result<Watched> {
-    let mut client = address(url)?.connect(|_| {}).doing("connecting")?;
+    let mut client = connect(&address(url)?, |_| {}).doing("connecting")?;
     let sees: bool = client
         .query_one("select pg_catalog.pg_has_role('pg_monitor', 'usage') or (select rolsuper from pg_catalog.pg_roles where rolname = current_user)", &[])
         .doing("asking what may be seen")?

@@ -8,14 +8,15 @@ use crate::cluster::binaries::client_tool;
 use crate::error::{Doing, Error, Result, reason};
 use crate::session::Session;
 
-/// Settings of the server, and those of roles in other databases, which no dump of this one has.
+/// Settings of the server, and those of roles in other databases, which no dump of this one has. Asked over the path that the login has by itself, because
+/// that one is a setting, too: so each function is named with its schema.
 const AROUND: &str = "
-select format('%s = %s%s', name, reset_val, case when pending_restart then ' (after a restart)' end) from pg_catalog.pg_settings
+select pg_catalog.format('%s = %s%s', name, reset_val, case when pending_restart then ' (after a restart)' end) from pg_catalog.pg_settings
 where source not in ('client', 'session', 'override', 'user', 'database', 'database user')
 union all
-select format('%s in %s: %s', coalesce(r.rolname, 'all roles'), d.datname, s.setconfig) from pg_catalog.pg_db_role_setting s
+select pg_catalog.format('%s in %s: %s', coalesce(r.rolname, 'all roles'), d.datname, s.setconfig) from pg_catalog.pg_db_role_setting s
     join pg_catalog.pg_database d on d.oid = s.setdatabase left join pg_catalog.pg_roles r on r.oid = s.setrole
-where d.datname <> current_database()";
+where d.datname <> pg_catalog.current_database()";
 
 /// Definitions, a line each; rows are no part of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Definitions {
         let mut roles = program(&roles, url)?;
         roles.args(["--globals-only", "--no-role-passwords"]);
         let mut server = lines(&mut roles)?;
-        server.extend(session.texts(AROUND)?);
+        server.extend(session.over_its_path()?.texts(AROUND)?);
         Ok(Self { database: lines(&mut dump)?, server })
     }
 

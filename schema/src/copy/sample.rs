@@ -24,14 +24,17 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and c.oid >= 16384 and c.relpersistence <> 't' and n.nspname not in ('pg_catalog', 'information_schema')
     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') order by 1";
 
-/// Foreign keys: child, parent, each as `from` takes it; columns of both; types of the parent's; columns to copy of the parent.
+/// Foreign keys: child, parent, each as `from` takes it; columns of both; types of the parent's; columns to copy of the parent; operators that compare
+/// the parent's column with the child's.
 const KEYS: &str = "
 select concat(case a.relkind when 'r' then 'only ' end, format('%s.%s', quote_ident(an.nspname), quote_ident(a.relname))),
     concat(case b.relkind when 'r' then 'only ' end, format('%s.%s', quote_ident(bn.nspname), quote_ident(b.relname))),
     array(select quote_ident(attname) from unnest(k.conkey) with ordinality c(number, at) join pg_attribute on attrelid = k.conrelid and attnum = number order by at),
     array(select quote_ident(attname) from unnest(k.confkey) with ordinality c(number, at) join pg_attribute on attrelid = k.confrelid and attnum = number order by at),
     array(select format_type(atttypid, atttypmod) from unnest(k.confkey) with ordinality c(number, at) join pg_attribute on attrelid = k.confrelid and attnum = number order by at),
-    (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = b.oid and attnum > 0 and not attisdropped and attgenerated = '')
+    (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = b.oid and attnum > 0 and not attisdropped and attgenerated = ''),
+    array(select format('operator(%I.%s)', s.nspname, o.oprname) from unnest(k.conpfeqop) with ordinality c(number, at) join pg_operator o on o.oid = number
+        join pg_namespace s on s.oid = o.oprnamespace order by at)
 from pg_constraint k join pg_class a on a.oid = k.conrelid join pg_namespace an on an.oid = a.relnamespace join pg_class b on b.oid = k.confrelid
 join pg_namespace bn on bn.oid = b.relnamespace where k.contype = 'f' and k.conparentid = 0 and a.oid >= 16384 order by k.oid";
 
@@ -126,31 +129,40 @@ fn parents(source: &mut Client, target: &mut Client) -> Result<()> {
 struct Key {
     child: String,
     parent: String,
-    /// Of the child, of the parent, and their types there.
-    columns: Vec<(String, String, String)>,
+    columns: Vec<Column>,
     copied: String,
+}
+
+/// One of a key.
+struct Column {
+    child: String,
+    parent: String,
+    /// Of the parent's.
+    kind: String,
+    /// The key's own: equal by any other may be what isn't equal for it.
+    operator: String,
 }
 
 impl Key {
     fn of(row: &Row) -> Self {
-        let [of_child, of_parent, types] = [2, 3, 4].map(|at| row.get::<_, Vec<String>>(at));
-        let columns =
-            of_child.into_iter().zip(of_parent).zip(types).map(|((child, parent), kind)| (child, parent, kind));
+        let [of_child, of_parent, types, operators] = [2, 3, 4, 6].map(|at| row.get::<_, Vec<String>>(at));
+        let all = of_child.into_iter().zip(of_parent).zip(types).zip(operators);
+        let columns = all.map(|(((child, parent), kind), operator)| Column { child, parent, kind, operator });
         Self { child: row.get(0), parent: row.get(1), columns: columns.collect(), copied: row.get(5) }
     }
 
     /// What rows of the sample refer to and it doesn't have.
     fn missing(&self, target: &mut Client) -> Result<Vec<Vec<String>>> {
-        let list = |of: &dyn Fn(&(String, String, String)) -> String, between: &str| {
+        let list = |of: &dyn Fn(&Column) -> String, between: &str| {
             self.columns.iter().map(of).collect::<Vec<_>>().join(between)
         };
         let sql = format!(
             "select distinct array[{}] from {} c where {} and not exists (select from {} p where {})",
-            list(&|(child, ..)| format!("c.{child}::text"), ", "),
+            list(&|of| format!("c.{}::text", of.child), ", "),
             self.child,
-            list(&|(child, ..)| format!("c.{child} is not null"), " and "),
+            list(&|of| format!("c.{} is not null", of.child), " and "),
             self.parent,
-            list(&|(child, parent, _)| format!("p.{parent} = c.{child}"), " and ")
+            list(&|of| format!("p.{} {} c.{}", of.parent, of.operator, of.child), " and ")
         );
         Ok(target.query(&sql, &[]).doing(DOING)?.iter().map(|row| row.get(0)).collect())
     }
@@ -158,12 +170,13 @@ impl Key {
     /// The query for these rows of the parent.
     fn parents(&self, keys: &[Vec<String>]) -> String {
         let row = |key: &Vec<String>| {
-            let values = key.iter().zip(&self.columns).map(|(value, (.., kind))| format!("{}::{kind}", literal(value)));
-            format!("({})", values.collect::<Vec<_>>().join(", "))
+            let columns = key.iter().zip(&self.columns);
+            let equal =
+                columns.map(|(value, of)| format!("{} {} {}::{}", of.parent, of.operator, literal(value), of.kind));
+            format!("({})", equal.collect::<Vec<_>>().join(" and "))
         };
-        let names: Vec<_> = self.columns.iter().map(|(_, parent, _)| parent.as_str()).collect();
         let rows: Vec<_> = keys.iter().map(row).collect();
-        format!("select {} from {} where ({}) in ({})", self.copied, self.parent, names.join(", "), rows.join(", "))
+        format!("select {} from {} where {}", self.copied, self.parent, rows.join(" or "))
     }
 }
 
@@ -178,6 +191,8 @@ pub(super) fn finish(source: &mut Session, target: &mut Session) -> Result<()> {
         target.run(&set, DOING)?;
     }
     let mut left = source.texts(POPULATED)?;
+    // Nothing of ours is asked here any more, and functions of views and indexes may need the usual search path.
+    target.run("reset search_path", DOING)?;
     // One may read another.
     while !left.is_empty() {
         let had = left.len();

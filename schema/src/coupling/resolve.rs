@@ -15,7 +15,8 @@ use super::sql::{typed_literals, without_tables};
 use super::tree::{self, Analysed, Needs};
 use super::trees::{self, Asked};
 use crate::error::{Doing, Result};
-use crate::session::literal;
+use crate::own_path::aside;
+use crate::session::{OWN_PATH, literal};
 
 /// Resolves many statements: reads the catalogue once.
 pub struct Resolver<'a> {
@@ -131,13 +132,7 @@ impl<'a> Resolver<'a> {
         }
         let row = self.client.query_one(PATH, &[&role]).doing("reading search paths")?;
         let set: String = row.get(0);
-        // As text: `"$user", public`. The role's own name must stand for $user, for it is not who asks here.
-        let path = set
-            .split(',')
-            .map(|name| name.trim().trim_matches('"'))
-            .map(|name| literal(if name == "$user" { role } else { name }))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let path = as_asked(&set, role);
         self.paths.insert(role.to_owned(), path.clone());
         Ok(path)
     }
@@ -149,6 +144,7 @@ impl<'a> Resolver<'a> {
             &format!("create function pg_temp.dba_probe({types}) returns void language sql begin atomic\n{sql}\n; end"),
             &[],
         )?;
+        self.client.batch_execute(&format!("set local search_path = {OWN_PATH}"))?;
         let row = self.client.query_one(
             "select prosqlbody::text from pg_catalog.pg_proc where oid = 'pg_temp.dba_probe'::regproc",
             &[],
@@ -162,11 +158,8 @@ impl<'a> Resolver<'a> {
     fn parameter_types(&mut self, sql: &str) -> std::result::Result<String, postgres::Error> {
         let prepared = prepared(self.client, sql)?;
         let oids: Vec<u32> = prepared.params().iter().map(Type::oid).collect();
-        let row = self.client.query_one(
-            "select coalesce(string_agg(format_type(t, null), ', ' order by n), '') from unnest($1::oid[]) with ordinality o(t, n)",
-            &[&oids],
-        )?;
-        Ok(row.get(0))
+        let sql = "select coalesce(string_agg(format_type(t, null), ', ' order by n), '') from unnest($1::oid[]) with ordinality o(t, n)";
+        Ok(aside(self.client, |client| client.query_one(sql, &[&oids]))?.get(0))
     }
 
     /// Adds what an analysed statement does; of the functions that it calls, too, as far as their bodies are known.
@@ -221,6 +214,31 @@ impl<'a> Resolver<'a> {
                     resolved.unknown.push(why);
                 }
             }
+        }
+    }
+}
+
+/// A role's search path, `"$user", public`, as it is set when somebody else asks: the role's own name stands for `$user`. `pg_catalog` is left out, and so
+/// comes first: behind another schema it would let whoever may create there have an operator of his run as a superuser, while a statement is prepared.
+fn as_asked(set: &str, role: &str) -> String {
+    let names = set.split(',').map(|name| name.trim().trim_matches('"')).filter(|name| *name != "pg_catalog");
+    let names: Vec<_> = names.map(|name| literal(if name == "$user" { role } else { name })).collect();
+    if names.is_empty() { literal("") } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_asked;
+
+    #[test]
+    fn search_paths() {
+        for (set, asked) in [
+            ("\"$user\", public", "'app', 'public'"),
+            ("mine, pg_catalog", "'mine'"),
+            ("pg_catalog", "''"),
+            ("\"\"", "''"),
+        ] {
+            assert_eq!(as_asked(set, "app"), asked);
         }
     }
 }

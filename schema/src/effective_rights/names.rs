@@ -58,7 +58,6 @@ pub fn check_role(session: &mut Session, name: &str) -> Result<()> {
 /// # Errors
 /// [`Error::Usage`] for an unknown name.
 pub fn check_object(session: &mut Session, object: &str) -> Result<()> {
-    session.run("set search_path = ''", "preparing")?;
     if relation(session, object)?.is_some() {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use super::coverage;
 use super::input::{Change, Options};
 use super::locks::Map;
 use super::probe::{self, Settings, becoming};
+use super::trust;
 use super::values::Named;
 use crate::error::Result;
 use crate::session::Session;
@@ -64,6 +65,8 @@ pub(super) struct Here {
     pub(super) settings: BTreeMap<String, Settings>,
     pub(super) schemas: Vec<String>,
     pub(super) logins: Vec<String>,
+    /// Whose code may run in this session, see [`trust`].
+    pub(super) owners: Vec<String>,
 }
 
 impl Here {
@@ -83,6 +86,7 @@ impl Here {
             schemas: session
                 .texts("select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'")?,
             logins: session.texts(coverage::LOGINS)?,
+            owners: trust::owners(&mut session)?,
             database,
         })
     }

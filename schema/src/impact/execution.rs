@@ -12,7 +12,7 @@ use super::shape::Shape;
 use super::values::{Counts, Values, calls, counts, number, sets, texts};
 use super::written::{Digest, Written, hash};
 use crate::error::Result;
-use crate::session::literal;
+use crate::session::{OWN_PATH, literal};
 
 /// The SQLSTATE of a statement that was ended because it took too long.
 pub(super) const ENDLESS: &str = "57014";
@@ -103,7 +103,7 @@ fn attempt(
     let after = sets(
         client,
         &format!(
-            "set constraints all immediate; reset session authorization; reset role; {asking}; {}; {COUNTS} {LOCKED}",
+            "set constraints all immediate; reset session authorization; reset role; set local search_path = {OWN_PATH}; {asking}; {}; {COUNTS} {LOCKED}",
             context.calls
         ),
     )?;
@@ -113,9 +113,9 @@ fn attempt(
         execution.whole = execution.whole.wrapping_add(hash(row));
         execution.columns.iter_mut().zip(row).for_each(|(column, value)| column.add(value));
     }
-    execution.locks = locks::of_rows(&set(&after, 3), context.map);
+    execution.locks = locks::of_rows(&set(&after, 4), context.map);
     let mut changed: BTreeMap<u32, [i64; 3]> = BTreeMap::new();
-    for (table, (root, now)) in counts(&set(&after, 5)) {
+    for (table, (root, now)) in counts(&set(&after, 6)) {
         let was = written.insert(table, (root, now)).map_or([0; 3], |(_, was)| was);
         let sum = changed.entry(root).or_default();
         sum.iter_mut().zip(now).zip(was).for_each(|((sum, now), was)| *sum += now - was);
@@ -123,7 +123,7 @@ fn attempt(
     for (table, counts) in changed.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count != 0)) {
         execution.writes.insert(table, Written::read(client, table, counts, mark)?);
     }
-    let calls = calls(&set(&after, 4)).into_iter();
+    let calls = calls(&set(&after, 5)).into_iter();
     execution.functions =
         calls.filter(|(oid, n)| called.get(oid).is_none_or(|was| was < n)).map(|(oid, _)| oid).collect();
     Ok((execution, written))

@@ -10,6 +10,7 @@ use super::shape::{Shape, shape_of};
 use super::subject::Subject;
 use crate::coupling::parameters::prepared;
 use crate::error::Result;
+use crate::own_path::aside;
 
 pub(super) struct Fresh {
     pub(super) shape: Shape,
@@ -73,14 +74,15 @@ pub(super) fn unconcerned(
 fn refused_when_run(client: &mut Client, plan: &Plan) -> std::result::Result<Option<Failure>, postgres::Error> {
     let denied = |message: String| Failure { sqlstate: "42501".into(), message, detail: None };
     for sequence in &plan.sequences {
-        let sql = "select has_sequence_privilege($1::text, 'usage, update')";
+        // Its name is as the statement's own path has it.
+        let sql = "select pg_catalog.has_sequence_privilege($1::pg_catalog.text, 'usage, update')";
         if !client.query_one(sql, &[sequence])?.get::<_, bool>(0) {
             return Ok(Some(denied(format!("permission denied for sequence {sequence}"))));
         }
     }
     let inserts = plan.writes.iter().filter(|write| write.insert);
     for table in inserts.map(|write| &write.table) {
-        if client.query_one(SHUT, &[table])?.get(0) {
+        if aside(client, |client| client.query_one(SHUT, &[table]))?.get(0) {
             return Ok(Some(denied(format!("row level security of {table} accepts no row"))));
         }
     }

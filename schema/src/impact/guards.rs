@@ -187,12 +187,15 @@ impl Views {
             let Some((name, columns, query)) = self.0.get(view) else { continue };
             let shown = |from: &str| {
                 format!(
-                    "(select row(count(*), sum(hashtextextended(dba_shown::text, 0)::numeric)) from (select {columns} from {from}) dba_shown)"
+                    "(select row(pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(dba_shown::pg_catalog.text, 0)::pg_catalog.numeric))::pg_catalog.text from (select {columns} from {from}) dba_shown)"
                 )
             };
-            let sql = format!("select {} is not distinct from {}", shown(&format!("({query}) was")), shown(name));
+            // Read as it was written, over our own path; run over the usual one, for functions that it calls may need that.
+            let was = format!("create temporary view dba_was as {query}; set local search_path to default");
+            let sql = format!("select {}, {}", shown("pg_temp.dba_was"), shown(name));
             probe.run("savepoint shown; set local statement_timeout = '10s'")?;
-            let same = probe.client.query_one(&sql, &[]).is_ok_and(|row| row.get(0));
+            let both = probe.client.batch_execute(&was).and_then(|()| probe.client.query_one(&sql, &[]));
+            let same = both.is_ok_and(|row| row.get::<_, String>(0) == row.get::<_, String>(1));
             probe.run("rollback to savepoint shown; release savepoint shown")?;
             if !same {
                 found.push((*view, format!("view {name}"), true));

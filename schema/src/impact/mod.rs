@@ -35,6 +35,7 @@ mod services;
 mod shape;
 mod steps;
 mod subject;
+mod trust;
 mod unknown;
 mod unsampled;
 mod utility;
@@ -81,17 +82,14 @@ use values::Named;
 /// database is too busy to get the locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] for an empty change, and one that can't be tried there.
 pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &Options) -> Result<Impact> {
     change.check(options)?;
-    let Here { database, login, settings, schemas, logins } = Here::read(url, change)?;
+    let Here { database, login, settings, schemas, logins, owners } = Here::read(url, change)?;
     if statements.is_empty() {
         return Err(Error::Unavailable(
             "no statement of any service is known, so nothing can be judged: give --statements, or install pg_stat_statements".into(),
         ));
     }
     let service = |role: &str| service_of(role, &schemas, &options.services);
-    let copy = match options.on {
-        On::Clone => Some(clone(url, options)?),
-        On::Live => None,
-    };
+    let copy = (options.on == On::Clone).then(|| clone(url, options)).transpose()?;
     let sample = copy.as_ref().map(|copy| copy.partial.clone()).unwrap_or_default();
     let here = copy.as_ref().map_or(url, Copy::url);
     let mut probe = Probe::connect(here)?;
@@ -136,6 +134,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     impact.warnings.extend(unsampled);
     impact.note_skipped(&reasons, &options.allowed, service);
     impact.note_unjudged(&logins, &schemas, &options.services);
+    impact.note_owners(&owners);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
         // A change that was committed must not be there when it is tried again.

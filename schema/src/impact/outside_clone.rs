@@ -6,7 +6,7 @@ use super::probe::failure;
 use super::report::Failure;
 use super::words::first_word;
 use crate::error::{Doing, Error, Result};
-use crate::session::value;
+use crate::session::{OWN_PATH, value};
 
 /// Can't run inside a transaction block.
 pub(super) const NO_TRANSACTION: &str = "25001";
@@ -68,9 +68,9 @@ fn beyond(sql: &str) -> Error {
     ))
 }
 
-/// Read as the connecting role, because the change's role may not have the right; the savepoint restores that role.
+/// Read as the connecting role, because the change's role may not have the right, and over our own search path; the savepoint restores both.
 fn shared(client: &mut Client) -> Result<String> {
-    batch(client, "savepoint shared; reset role")?;
+    batch(client, &format!("savepoint shared; reset role; set local search_path = {OWN_PATH}"))?;
     let all = value(client, SHARED)?;
     batch(client, "rollback to savepoint shared; release savepoint shared")?;
     Ok(all)

@@ -20,6 +20,7 @@ use super::words::first_word;
 use crate::coupling::parameters::prepared;
 use crate::coupling::sql::{after_comments, typed_literals, without_tables};
 use crate::error::Result;
+use crate::own_path::ASIDE;
 use crate::progress::Progress;
 use crate::session::literal;
 
@@ -134,8 +135,11 @@ fn one<'a>(
         let (list, plan) = (subject.list_now(client)?, plan::again(&subject.name, &subject.arguments));
         let asking = locks::asking(context.pid);
         // In one round trip; a statement may end in a comment.
-        let sets = sets(client, &format!("prepare {} {list} as {}\n; {plan}; {asking}", subject.name, subject.sql))?;
-        subject.wants = sets.last().map(|rows| locks::of_rows(rows, context.map)).unwrap_or_default();
+        let [to_ours, back] = ASIDE;
+        let sql = format!("prepare {} {list} as {}\n; {plan}; {to_ours}; {asking}; {back}", subject.name, subject.sql);
+        // Two statements go back.
+        let locks = sets(client, &sql)?.into_iter().rev().nth(2).unwrap_or_default();
+        subject.wants = locks::of_rows(&locks, context.map);
         subject.concerned = near.is_none_or(|near| near.concerns(&subject));
         if subject.concerned {
             subject.plan = Plan::of(client, &subject.name, &subject.arguments)?;

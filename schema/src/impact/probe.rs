@@ -9,6 +9,7 @@ use postgres::{Client, Config};
 use super::report::Failure;
 use super::values::Counts;
 use crate::error::{Doing, Error, Result};
+use crate::own_path::ASIDE;
 use crate::session::{address, connect_uncounted, identifier, literal};
 
 /// What a role's sessions start with, where that may change how its statements are planned or how long they wait.
@@ -62,6 +63,14 @@ impl Probe {
         }
     }
 
+    /// Asks something of our own in a transaction in which the change, or a service, has set its own search path.
+    pub(super) fn aside<T>(&mut self, ask: impl FnOnce(&mut Client) -> Result<T>) -> Result<T> {
+        self.client.batch_execute(ASIDE[0]).doing("going over to our own search path")?;
+        let answer = ask(&mut self.client);
+        self.client.batch_execute(ASIDE[1]).doing("going back from our own search path")?;
+        answer
+    }
+
     /// Notices of the server since the last call.
     pub(super) fn said(&mut self) -> Vec<String> {
         let said = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
@@ -85,29 +94,35 @@ fn of_work(message: &str) -> bool {
         .any(|start| message.starts_with(start))
 }
 
-/// SQL that makes the session a login's, until the transaction or savepoint ends: its `session_user` where the connecting role may do that, and the role that
-/// its own settings give it.
+/// SQL that makes the session a login's, until the transaction or savepoint ends: its `session_user` where the connecting role may do that, the role that its
+/// own settings give it, and its search path.
 pub(super) fn becoming<'a>(login: &str, settings: impl Iterator<Item = &'a (String, String)>) -> String {
     let (roles, settings): (Vec<_>, Vec<_>) = settings.partition(|(name, _)| name == "role");
     let given = roles.last().map(|(_, role)| role.as_str()).filter(|role| *role != "none");
     let session = ("session_authorization".to_owned(), login.to_owned());
     let settings = setting(settings.into_iter().chain([&session]), true);
-    format!("{settings}set local role {};", identifier(given.unwrap_or(login)))
+    format!("{}{settings}set local role {};", usual_path(true), identifier(given.unwrap_or(login)))
+}
+
+/// SQL that goes from our own search path to the one that a session has where nothing else is set.
+fn usual_path(local: bool) -> &'static str {
+    if local { "set local search_path to default; " } else { "set search_path to default; " }
 }
 
 /// SQL that sets what this role's sessions start with, as far as it may change what a change does.
 pub(super) fn starts_with(settings: &BTreeMap<String, Settings>, role: &str, local: bool) -> String {
     let all = settings.get(role).into_iter().flatten();
-    setting(all.filter(|(name, _)| !name.ends_with("_timeout") && name != "default_transaction_read_only"), local)
+    let all = all.filter(|(name, _)| !name.ends_with("_timeout") && name != "default_transaction_read_only");
+    format!("{}{}", usual_path(local), setting(all, local))
 }
 
-/// SQL that sets these, where that is possible.
+/// SQL that sets these, where that is possible. Any of them may be the search path: what follows it names its schema.
 pub(super) fn setting<'a>(settings: impl Iterator<Item = &'a (String, String)>, local: bool) -> String {
     let mut sql = String::new();
     // Before the role is set: it may not have the right to run a `do` block.
     for (name, value) in settings {
         sql.push_str(&format!(
-            "do $dba$ begin perform set_config({}, {}, {local}); exception when others then null; end $dba$;",
+            "do $dba$ begin perform pg_catalog.set_config({}, {}, {local}); exception when others then null; end $dba$;",
             literal(name),
             literal(value)
         ));

@@ -146,7 +146,8 @@ fn holds(impact: &Impact) -> Vec<(String, String)> {
 fn run_change(client: &mut Client, change: &Change, options: QueueOptions) -> Result<bool> {
     let timeout = options.lock_timeout.as_millis();
     let role = change.role.as_ref().map_or(String::new(), |role| format!("set role {};", identifier(role)));
-    client.batch_execute(&format!("set lock_timeout = {timeout}; {role} begin")).doing("beginning the change")?;
+    let begin = format!("reset search_path; set lock_timeout = {timeout}; {role} begin");
+    client.batch_execute(&begin).doing("beginning the change")?;
     for sql in &change.statements {
         let mut done = client.execute(sql.as_str(), &[]);
         if done.as_ref().is_err_and(|error| state(error) == super::outside_clone::NO_TRANSACTION) {

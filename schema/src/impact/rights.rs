@@ -125,7 +125,9 @@ impl Strict {
             if before.unproven.contains_key(constraint) {
                 continue;
             }
-            if let Err(mut failure) = probe.tried(|client| client.batch_execute(sql))? {
+            // Functions of the constraint may need the usual search path.
+            let sql = format!("set local search_path to default; {sql}");
+            if let Err(mut failure) = probe.tried(|client| client.batch_execute(&sql))? {
                 failure.message.push_str("; statements that write such rows are refused");
                 self.refuted.insert(table.clone(), (failure, columns.clone()));
             }
@@ -157,8 +159,7 @@ impl Strict {
                 let expression = write.expressions.get(*number - 1);
                 expression.is_some_and(|expression| expression.starts_with("NULL::"))
             } else {
-                let null = format!("NULL::{}", column.kind);
-                newly(number) && write.expressions.contains(&null)
+                newly(number) && write.expressions.iter().any(|expression| is_null_of(&column.kind, expression))
             }
         })?;
         Some(Failure {
@@ -166,5 +167,27 @@ impl Strict {
             message: format!("it writes NULL to column {} of {}, which is NOT NULL", column.name, write.table),
             detail: None,
         })
+    }
+}
+
+/// Is this expression of a plan NULL of that type? The plan names the type as the statement's search path has it: with its schema, or without.
+fn is_null_of(kind: &str, expression: &str) -> bool {
+    let named = expression.strip_prefix("NULL::");
+    named.and_then(|named| kind.strip_suffix(named)).is_some_and(|schema| schema.is_empty() || schema.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_null_of;
+
+    #[test]
+    fn a_type_with_its_schema_or_without() {
+        assert!(is_null_of("numeric(10,2)", "NULL::numeric(10,2)") && is_null_of("public.citext", "NULL::citext"));
+        assert!(is_null_of("public.citext", "NULL::public.citext"));
+        for (kind, other) in
+            [("bigint", "NULL::int"), ("public.citext", "NULL::text"), ("text", "NULL::public.text"), ("text", "$1")]
+        {
+            assert!(!is_null_of(kind, other), "{kind} {other}");
+        }
     }
 }

@@ -261,20 +261,20 @@ impl Samples {
             return Ok(&[]);
         };
         if table.rows.is_none() {
-            let list: Vec<_> =
-                table.columns.iter().map(|column| format!("\"{}\"::text", column.name.replace('"', "\"\""))).collect();
-            let list = list.join(", ");
+            let text = |one: &Column| format!("\"{}\"::pg_catalog.text", one.name.replace('"', "\"\""));
+            let list = table.columns.iter().map(text).collect::<Vec<_>>().join(", ");
+            // Over the usual search path, which functions of a view may need: so all of ours is named with its schema.
             let sql = if table.kind == "p" {
                 // Of each partition, the default one, too.
                 format!(
-                    "select {list} from (select *, row_number() over (partition by tableoid) as dba_number from {}) sampled where dba_number <= 2 limit 16",
+                    "select {list} from (select *, pg_catalog.row_number() over (partition by tableoid) as dba_number from {}) sampled where dba_number operator(pg_catalog.<=) 2 limit 16",
                     table.sql
                 )
             } else {
-                format!("select {list} from (select *, row_number() over () as dba_number, count(*) over () as dba_count from (select * from {} limit 2000) few) sampled
-                    where dba_number in (1, 2, dba_count / 2, dba_count)", table.sql)
+                format!("select {list} from (select *, pg_catalog.row_number() over () as dba_number, pg_catalog.count(*) over () as dba_count from (select * from {} limit 2000) few) sampled
+                    where dba_number operator(pg_catalog.=) any (array[1, 2, dba_count operator(pg_catalog./) 2, dba_count])", table.sql)
             };
-            let read = probe.tried(|client| texts(client, &sql))?;
+            let read = probe.tried(|client| texts(client, &format!("set local search_path to default; {sql}")))?;
             table.rows = Some(match read {
                 Ok((_, rows)) => rows,
                 Err(failure) => {

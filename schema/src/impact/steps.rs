@@ -13,7 +13,7 @@ use super::probe::{Probe, failure};
 use super::report::{Failure, Refused, Scan, Step};
 use super::words::first_word;
 use crate::error::{Doing, Error, Result};
-use crate::session::{address, connect_uncounted, identifier, value};
+use crate::session::{OWN_PATH, address, connect_uncounted, identifier, value};
 use crate::shell_command::ShellCommand;
 
 /// The result of running it.
@@ -54,18 +54,18 @@ impl Ran {
 pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: On, set: &str) -> Result<Ran> {
     let mut ran = Ran::default();
     let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
+    let (mut before, counted) = (Held::new(), written(&mut probe.client)?);
     probe.run(set)?;
     if let Some(role) = &change.role {
         probe.run(&format!("set local role {}", identifier(role)))?;
     }
-    let (mut before, counted) = (Held::new(), written(&mut probe.client)?);
     for sql in &change.statements {
         if on == On::Live {
             let most = LIVE_LOCK_TIMEOUT.as_millis();
             probe.run(&format!("set local lock_timeout = {most}"))?;
         }
         probe.run("set local client_min_messages = debug1")?;
-        let (scanned, files) = (scans(&mut probe.client)?, files(&mut probe.client)?);
+        let (scanned, files) = probe.aside(|client| Ok((scans(client)?, files(client)?)))?;
         probe.said();
         let at = ran.total_ms;
         let started = Instant::now();
@@ -87,12 +87,14 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
             return Ok(ran);
         }
         probe.run("set local client_min_messages = notice")?;
-        let held = locks::held(&mut probe.client, pid, map).doing("reading locks")?;
-        let is = locks::relations(&mut probe.client).doing("reading relations")?;
+        let (held, is, scans) = probe.aside(|client| {
+            let held = locks::held(client, pid, map).doing("reading locks")?;
+            Ok((held, locks::relations(client).doing("reading relations")?, scans(client)?))
+        })?;
         step.locks = locks::new_locks(&before, &held, map, &is);
         step.rewrites = rewritten(&files, &is);
         ran.computed.extend(computed(sql, &files, &is));
-        step.scans = scanned_since(&scanned, &scans(&mut probe.client)?, &is);
+        step.scans = scanned_since(&scanned, &scans, &is);
         ran.note(&held, at);
         if first_word(sql).eq_ignore_ascii_case("truncate") {
             let emptied = held.iter().filter(|(relation, modes)| modes.contains(&8) && !before.contains_key(relation));
@@ -102,11 +104,11 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
         ran.steps.push(step);
     }
     ran.settle();
+    // What the change set for itself doesn't concern the statements, or us.
+    probe.run(&format!(
+        "reset session authorization; reset role; set local search_path = {OWN_PATH}; set local statement_timeout = 0"
+    ))?;
     ran.wrote.extend(more(&counted, &written(&mut probe.client)?));
-    // What the change set for itself doesn't concern the statements.
-    probe.run(
-        "reset session authorization; reset role; set local search_path to default; set local statement_timeout = 0",
-    )?;
     let most = match on {
         On::Clone => 0,
         On::Live => LIVE_LOCK_TIMEOUT.as_millis(),
@@ -120,13 +122,15 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
     let mut ran = Ran::default();
     let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
     let counted = counted(&mut probe.client)?;
+    // Between the statements the search path is the change's.
+    let mut beside = connect_uncounted(&address(url)?, |_| {}).doing("connecting to see what was committed")?;
     probe.run(set)?;
     if let Some(role) = &change.role {
         probe.run(&format!("set role {}", identifier(role)))?;
     }
     for sql in &change.statements {
         probe.run("set client_min_messages = debug1")?;
-        let files = files(&mut probe.client)?;
+        let files = files(&mut beside)?;
         probe.said();
         let (mut done, mut ms, mut seen) = (Ok(Ok(())), 0.0, Ok(Held::new()));
         let stop = AtomicBool::new(false);
@@ -144,10 +148,10 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         if let Err(failure) = done? {
             ran.refused = Some(Refused { sql: sql.clone(), failure });
             ran.steps.push(step);
-            return Ok(ran);
+            break;
         }
         probe.run("set client_min_messages = notice")?;
-        let (is, held) = (locks::relations(&mut probe.client).doing("reading relations")?, seen?);
+        let (is, held) = (locks::relations(&mut beside).doing("reading relations")?, seen?);
         step.locks = locks::new_locks(&Held::new(), &held, map, &is);
         step.rewrites = rewritten(&files, &is);
         ran.computed.extend(computed(sql, &files, &is));
@@ -159,9 +163,9 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         }
         ran.steps.push(step);
     }
-    probe.run(
-        "reset session authorization; reset role; reset search_path; reset statement_timeout; reset lock_timeout",
-    )?;
+    probe.run(&format!(
+        "reset session authorization; reset role; set search_path = {OWN_PATH}; reset statement_timeout; reset lock_timeout"
+    ))?;
     ran.wrote = more(&counted, &self::counted(&mut probe.client)?);
     Ok(ran)
 }

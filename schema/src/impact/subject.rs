@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::shape::Shape;
 use super::utility::{CopyFrom, with_values};
 use super::values::Values;
+use crate::own_path::aside;
 
 /// A statement that works before the change.
 pub(super) struct Subject<'a> {
@@ -79,7 +80,8 @@ impl Subject<'_> {
         }
         let oids: Vec<u32> = self.shape.parameters.iter().map(Type::oid).collect();
         let sql = "select format('%I.%I', n.nspname, t.typname) from unnest($1::oid[]) with ordinality o(oid, at) join pg_type t on t.oid = o.oid join pg_namespace n on n.oid = t.typnamespace order by at";
-        let names: Vec<String> = client.query(sql, &[&oids])?.iter().map(|row| row.get(0)).collect();
+        let rows = aside(client, |client| client.query(sql, &[&oids]))?;
+        let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         Ok(if names.len() == oids.len() { format!("({})", names.join(", ")) } else { self.parameter_list() })
     }
 }

@@ -6,6 +6,7 @@ use postgres::error::SqlState;
 use super::report::Failure;
 use super::values::Values;
 use super::words::first_word;
+use crate::own_path::aside;
 use crate::session::literal;
 
 /// How such a statement is judged.
@@ -73,11 +74,16 @@ pub(super) struct CopyFrom {
     unnamed: Option<Vec<String>>,
 }
 
+/// Over the path of whoever named it.
+const TABLE: &str = "select pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid";
+
 const FILLED: &str = "
-select quote_ident(attname) from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped and attgenerated = '' order by attnum";
+select quote_ident(attname) from pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped and attgenerated = '' order by attnum";
 
 fn filled(client: &mut Client, table: &str) -> Result<Vec<String>, postgres::Error> {
-    Ok(client.query(FILLED, &[&table])?.iter().map(|row| row.get(0)).collect())
+    let table: Option<u32> = client.query_one(TABLE, &[&table])?.get(0);
+    let rows = aside(client, |client| client.query(FILLED, &[&table]))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 impl CopyFrom {

@@ -17,6 +17,7 @@ mod queue;
 mod random;
 mod releases;
 mod sample;
+mod shadowed;
 mod shop;
 mod truth;
 

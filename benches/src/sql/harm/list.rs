@@ -52,7 +52,7 @@ pub static HARMS: [Known; 9] = [
         scripts: &[(
             "idle",
             1,
-            "begin isolation level repeatable read;\nselect from {table} where {condition} order by {key} limit 1 for share;\nselect pg_current_xact_id();\n\\sleep 900 ms\nrollback;\n",
+            "begin isolation level repeatable read;\nselect from {table} where {condition} order by {key} limit 1 for share;\nselect pg_catalog.pg_current_xact_id();\n\\sleep 900 ms\nrollback;\n",
         )],
     },
     Known {
@@ -94,7 +94,7 @@ pub static HARMS: [Known; 9] = [
         scripts: &[(
             "sort",
             1,
-            "begin;\nset local work_mem = '64kB';\nselect count(distinct line) from (select lab_row::text || lab_n as line from {table} lab_row cross join generate_series(1, 1000) lab_n limit 100000) lines;\nrollback;\n",
+            "begin;\nset local work_mem = '64kB';\nselect pg_catalog.count(distinct line) from (select pg_catalog.concat(lab_row::pg_catalog.text, lab_n::pg_catalog.text) as line from {table} lab_row cross join pg_catalog.generate_series(1, 1000) lab_n limit 100000) lines;\nrollback;\n",
         )],
     },
     Known {

@@ -29,9 +29,11 @@ impl Rows {
         let doing = format!("reading rows of {table}");
         let known = self.0.get(table).map(|known| known.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
         let columns: BTreeSet<String> = wanted.iter().map(|column| (*column).to_owned()).chain(known).collect();
-        let list: Vec<String> = columns.iter().map(|column| format!("{}::text", identifier(column))).collect();
+        let list: Vec<String> =
+            columns.iter().map(|column| format!("{}::pg_catalog.text", identifier(column))).collect();
+        // Over the usual search path, which functions of a view may need: so all of ours is named with its schema.
         let sql = format!(
-            "select {} from (select * from {table} limit {FROM}) few order by random() limit {ROWS}",
+            "select {} from (select * from {table} limit {FROM}) few order by pg_catalog.random() limit {ROWS}",
             list.join(", ")
         );
         let mut values: BTreeMap<String, Vec<Option<String>>> =

@@ -116,15 +116,16 @@ pub fn session_name(process: i32) -> String {
     format!("lab_sql_{process}")
 }
 
+/// For statements of remedies: over the search path that the login has.
 fn session(url: &str) -> Result<Session, Failure> {
-    let mut session = Session::connect_uncounted(url)?;
+    let mut session = Session::connect_uncounted(url)?.over_its_path()?;
     let name = session_name(i32::try_from(std::process::id()).unwrap_or(0));
     session.run(&format!("set application_name = {}", literal(&name)), "naming the session")?;
     Ok(session)
 }
 
 fn run_one(session: &mut Session, what: &str, sql: &str) -> Result<(), Failure> {
-    let database = identifier(&session.value::<String>("select current_database()::text")?);
+    let database = identifier(&session.value::<String>("select pg_catalog.current_database()::pg_catalog.text")?);
     session
         .run(&sql.replace(":\"DBNAME\"", &database), what)
         .map_err(|error| Failure::usage(format!("{error}, in `{sql}`.")))

@@ -58,7 +58,7 @@ fn a_file_is_written_from_what_was_counted() {
     let url = shop.url("shop");
     let at = url.find('@').unwrap();
     let payer = format!("postgresql://payer:{}{}", PASSWORD.replace(' ', "%20"), &url[at..]);
-    let mut session = Session::connect(&payer).unwrap();
+    let mut session = Session::connect(&payer).unwrap().over_its_path().unwrap();
     let id: uuid::Uuid = session.client.query_one("select id from orders limit 1", &[]).unwrap().get(0);
     for account in 1..40_i32 {
         session.client.query("select * from orders where id = $1 and state = $2", &[&id, &"new: really"]).unwrap();

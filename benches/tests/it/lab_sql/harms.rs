@@ -31,7 +31,7 @@ fn begun(shop: &Shop, harm: &str, signal: Signal, more: &[&str]) -> (Option<i32>
 
 fn rows(shop: &Shop) -> String {
     let mut session = Session::connect(&shop.url("shop")).unwrap();
-    session.value("select md5(string_agg(accounts::text, ',' order by id)) from accounts").unwrap()
+    session.value("select md5(string_agg(accounts::text, ',' order by id)) from public.accounts").unwrap()
 }
 
 #[test]
@@ -70,14 +70,21 @@ fn every_harm_runs_and_leaves_nothing() {
 fn a_held_row_is_found_as_what_it_is() {
     let shop = Shop::new();
     shop.write("pay.sql", "update accounts set balance = balance + 1 where id = 7;\n");
+    // Of somebody who may only create something in `public`: it fits better than Postgres's own.
+    shop.as_superuser(
+        "shop",
+        "create role intruder; grant create on schema public to intruder; set role intruder;
+         create function public.quote_ident(name) returns text language plpgsql as $$ begin raise log 'planted: %', current_user; return pg_catalog.quote_ident($1::text); end $$",
+    );
     let output = shop.lab("run", &shop.workload("", ""), &["--with", "held-row:accounts:id = 7"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(!shop.log().contains("planted: "), "{}", shop.log());
     let folder = shop.only_run();
     let kept: Measured<SqlOutcome> = attachments::read(&folder, attachments::SQL).unwrap();
     let waits = kept.outcome.waits.iter().find(|of| of.cell == "held-row+pay").unwrap();
     let first = waits.waits.iter().find(|of| of.root == "held-row").unwrap_or_else(|| panic!("{waits:?}"));
     assert!(first.waiting == "pay" && first.seconds > 0.5, "{first:?}");
-    assert!(first.holds.starts_with("select from accounts where id = "), "{first:?}");
+    assert!(first.holds.starts_with("select from public.accounts where id = "), "{first:?}");
     let of = |service: &str| {
         let is = |of: &&lab::sql::Through| of.service == service && of.while_running == "held-row";
         kept.outcome.through.iter().find(is).unwrap().clone()
@@ -97,7 +104,7 @@ fn a_killed_harm_in_the_database_itself_is_over_with_the_run() {
         session.value::<i64>("select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()").unwrap() == 0
     });
     session
-        .run("set lock_timeout = '1s'; select from accounts order by id limit 1 for update nowait", "a free row")
+        .run("set lock_timeout = '1s'; select from public.accounts order by id limit 1 for update nowait", "a free row")
         .unwrap();
     drop(session);
     let output = shop.lab("check", &shop.workload("", ""), &[]).output().unwrap();

@@ -58,7 +58,7 @@ impl Shop {
     }
 
     pub(super) fn as_superuser(&self, database: &str, sql: &str) {
-        Session::connect(&self.url(database)).unwrap().run(sql, "a test's own").unwrap();
+        Session::connect(&self.url(database)).unwrap().over_its_path().unwrap().run(sql, "a test's own").unwrap();
     }
 
     pub(super) fn write(&self, file: &str, text: &str) -> PathBuf {

@@ -154,7 +154,6 @@ impl Ways {
         let of: Option<&[Vec<u32>; 2]> = scope.as_ref();
         let (relations, functions) = (of.map(|[one, _]| one.clone()), of.map(|[_, one]| one.clone()));
         let before_16 = session.value::<i32>("select current_setting('server_version_num')::int")? < 160_000;
-        session.run("set search_path = ''", "preparing")?;
         let mut all = Self {
             scope,
             before_16,

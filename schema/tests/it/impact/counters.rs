@@ -97,7 +97,9 @@ fn an_unjudged_service_is_not_called_safe() {
     let silent = "no statement was judged for ledger, stock: that does not mean safe";
     let (text, impact) = asked(&shop);
     assert!(text.contains(&format!("warning: {silent}\n")), "{text}");
-    assert_eq!(impact.warnings, [silent]);
+    assert_eq!(impact.warnings.len(), 2);
+    assert_eq!(impact.warnings[0], silent);
+    assert!(impact.warnings[1].contains("may run functions of ledger_team:"), "{:?}", impact.warnings);
 
     // More than the server holds, each a text of its own.
     for n in 1..=150 {
@@ -106,8 +108,8 @@ fn an_unjudged_service_is_not_called_safe() {
     let (text, impact) = asked(&shop);
     assert!(text.contains("warning: statements may be missing"), "{text}");
     assert!(
-        impact.warnings.len() == 2
-            && impact.warnings[1].contains("statements may be missing")
+        impact.warnings.len() == 3
+            && impact.warnings[2].contains("statements may be missing")
             && text.ends_with("verdict: SAFE\n"),
         "{impact:#?}"
     );
@@ -122,5 +124,6 @@ fn an_unjudged_service_is_not_called_safe() {
     ] {
         connect(&shop.login(login)).batch_execute(sql).unwrap();
     }
-    assert_eq!(asked(&shop).1.warnings, Vec::<String>::new());
+    let warnings = asked(&shop).1.warnings;
+    assert!(warnings.len() == 1 && warnings[0].contains("may run functions of"), "{warnings:?}");
 }

@@ -177,3 +177,22 @@ fn as_it_is_typed() {
         assert_eq!(code, 2, "{words:?}: {error}");
     }
 }
+
+/// Equal in the key's own sense: `a` refers to `A`.
+#[test]
+fn keys_compare_by_their_own_operators() {
+    if dump_program().is_none() {
+        return;
+    }
+    let (_cluster, url) = made();
+    connect(&url)
+        .batch_execute(
+            "create extension citext; create table farm.codes (code citext primary key); create table farm.coded (id int primary key, code citext references farm.codes);
+             insert into farm.codes select 'Code ' || n from generate_series(1, 1000) n; insert into farm.coded select n, 'cODE ' || 1001 - n from generate_series(1, 1000) n",
+        )
+        .unwrap();
+    let copy = Copy::of_sample(&url, &url, "sample", 20).unwrap();
+    let alone = "select count(*) from farm.coded left join farm.codes using (code) where codes.code is null";
+    assert_eq!(number(&mut connect(copy.url()), alone), 0);
+    assert_eq!(copy.partial["farm.coded"].0, 20);
+}
