@@ -201,8 +201,7 @@ impl Up {
         };
         let place = place(architecture, &databases, &home, &urls, operator, log.as_ref())?;
         let up_json = home.announce(&place.line()?)?;
-        let stop = Arc::clone(&options.stop);
-        Ok((Self { gateway, supervisor, databases, home, place, ways, log, stop }, up_json))
+        Ok((Self { gateway, supervisor, databases, home, place, ways, log, stop: Arc::clone(&options.stop) }, up_json))
     }
 
     /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.
@@ -238,8 +237,8 @@ impl Up {
                 let _ = answer.send(());
             }
             Command::StartAll(answer) => {
-                let _ =
-                    answer.send(self.supervisor.start_all(&Patience::new(READY_WITHIN, &self.stop).with_grace(GRACE)));
+                let patience = Patience::new(READY_WITHIN, &self.stop).with_grace(GRACE);
+                let _ = answer.send(self.supervisor.start_all(&patience));
             }
             Command::Stop(name, answer) => {
                 self.supervisor.stop(name);
