@@ -29,7 +29,7 @@ pub struct Target {
 /// Who receives a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Everybody whose watch of one of these stood before the change in the feed.
+    /// Everybody whose watch of one of these comes before the change in the feed.
     Watchers(Vec<Target>),
     /// Every admin login of the organisation.
     Admins,

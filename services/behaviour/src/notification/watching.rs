@@ -86,7 +86,7 @@ fn raced(world: &World) {
     let expected = expected(&desk, &last);
     let lost: Vec<_> = expected.difference(&once).collect();
     let more: Vec<_> = once.difference(&expected).collect();
-    assert!(lost.is_empty() && more.is_empty(), "lost: {lost:?}; told though no watch stood before it: {more:?}");
+    assert!(lost.is_empty() && more.is_empty(), "lost: {lost:?}; told though nobody watched before it: {more:?}");
 }
 
 /// The APIs of whose change the member is to be told, by the order of the feed alone.
