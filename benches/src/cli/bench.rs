@@ -2,6 +2,7 @@
 
 mod all;
 mod args;
+mod sql;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,8 @@ use super::common::interruptible;
 use crate::Failure;
 use crate::bench::{hot, month_end, normalisation, notify};
 use crate::result::attachments;
+use crate::sql::yardstick;
+use sql::SqlArgs;
 use args::{
     AllArgs, CreateArgs, DecisionsArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs, NotifyArgs, OverloadArgs,
     PairedArgs,
@@ -49,6 +52,8 @@ enum What {
     Notify(NotifyArgs),
     /// The read of one API through views compared with local copies of others' tables: what normalisation costs.
     Normalisation(NormalisationArgs),
+    /// A transaction measured by `lab sql` compared with the same pgbench started by hand.
+    Sql(SqlArgs),
     /// Two builds of Registry in turn on one database: whether the second one is slower than the first.
     Paired(PairedArgs),
     /// All benches one after another, saved in a folder with their goals.
@@ -81,6 +86,11 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
         What::Normalisation(args) => measure_normalisation(args),
+        What::Sql(args) => {
+            let outcome = yardstick::run(args.plan())?;
+            args.output.put("sql", &outcome)?;
+            Ok(verdict(outcome.is_good()))
+        }
         What::Paired(args) => {
             let outcome = hot::paired::run(&args.plan())?;
             args.run.output.put("paired", &outcome)?;

@@ -16,6 +16,7 @@ mod place;
 mod remedy;
 mod session;
 mod workload;
+pub mod yardstick;
 
 pub use causes::{Called, Through};
 pub use check::check;
