@@ -17,7 +17,7 @@ mod remedy;
 mod session;
 mod workload;
 
-pub use causes::{Called, Through};
+pub use causes::{Part, Through};
 pub use check::check;
 pub use harm::{Harm, help as harms};
 pub use init::{InitOptions, init};

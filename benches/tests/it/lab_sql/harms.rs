@@ -89,7 +89,7 @@ fn a_held_row_is_found_as_what_it_is() {
         let is = |of: &&lab::sql::Through| of.service == service && of.while_running == "held-row";
         kept.outcome.through.iter().find(is).unwrap().clone()
     };
-    assert_eq!(of("pay").called(), Some(lab::sql::Called::Lock), "{:?}", of("pay"));
+    assert_eq!(of("pay").largest(), Some(lab::sql::Part::Lock), "{:?}", of("pay"));
     assert!(of("report").lock_ms < 0.01, "a reader waits for no row: {:?}", of("report"));
 }
 
