@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::data::{connect, failed};
+use crate::data::{connect_to_ask, failed};
 use crate::design::Cell;
 use crate::load::driver::{self, Answered, Load, ServiceRecord, Settings};
 use crate::load::operations::calls;
@@ -204,7 +204,7 @@ pub(crate) fn driver_late(records: &[ServiceRecord]) -> Vec<Warning> {
 /// Waits until no other session works and no autovacuum runs, in the whole server or in this database alone; false when that took too
 /// long.
 pub(crate) fn rest(url: &str, everywhere: bool) -> Result<bool, Failure> {
-    let mut client = connect(url)?;
+    let mut client = connect_to_ask(url)?;
     let busy = "select count(*) from pg_catalog.pg_stat_activity where pid <> pg_catalog.pg_backend_pid()
         and ($1 or datname = pg_catalog.current_database())
         and (backend_type = 'autovacuum worker' or backend_type = 'client backend' and state <> 'idle')";

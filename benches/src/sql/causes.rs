@@ -37,9 +37,9 @@ pub struct Through {
     pub longer: bool,
 }
 
-/// Through what.
+/// What a transaction can take longer for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Called {
+pub enum Part {
     /// A lock.
     Lock,
     /// The processors.
@@ -50,7 +50,7 @@ pub enum Called {
     Work,
 }
 
-impl fmt::Display for Called {
+impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Lock => "lock",
@@ -110,15 +110,15 @@ impl Through {
 
     /// The largest part; none where nothing is.
     #[must_use]
-    pub fn called(&self) -> Option<Called> {
+    pub fn largest(&self) -> Option<Part> {
         let reads = self.pages.is_some_and(|[alone, now]| now > READS_MORE * alone && now > alone + PAGES_MORE);
         // Who reads works longer for it.
         let (reading, work) = if reads { (self.io_ms + self.work_ms, 0.0) } else { (self.io_ms, self.work_ms) };
         let parts = [
-            (Called::Lock, self.lock_ms),
-            (Called::Processor, self.processor_ms),
-            (Called::Reads, reading),
-            (Called::Work, work),
+            (Part::Lock, self.lock_ms),
+            (Part::Processor, self.processor_ms),
+            (Part::Reads, reading),
+            (Part::Work, work),
         ];
         let most = parts.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         (most.1 > LEAST_MS).then_some(most.0)
@@ -133,8 +133,8 @@ pub fn table(all: &[Through]) -> Table {
         // Hundredths, and no sign before nothing.
         let ms = |value: f64| format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0);
         let pages = of.pages.map_or_else(|| "not known".to_owned(), |[alone, now]| format!("{alone:.2} → {now:.2}"));
-        let called = match of.called() {
-            Some(called) if of.longer => called.to_string(),
+        let largest = match of.largest() {
+            Some(part) if of.longer => part.to_string(),
             _ => "not shown".to_owned(),
         };
         [
@@ -145,7 +145,7 @@ pub fn table(all: &[Through]) -> Table {
             ms(of.io_ms),
             ms(of.work_ms),
             pages,
-            called,
+            largest,
         ]
     });
     let numbers = ["lock ms", "processor ms", "I/O ms", "own work ms", "pages read"];
@@ -175,12 +175,12 @@ mod tests {
 
     #[test]
     fn the_largest_part_is_named() {
-        assert_eq!(CALM.called(), None);
-        assert_eq!(Through { lock_ms: 2.0, processor_ms: 1.0, ..CALM }.called(), Some(Called::Lock));
-        assert_eq!(Through { lock_ms: 0.5, processor_ms: 1.0, ..CALM }.called(), Some(Called::Processor));
+        assert_eq!(CALM.largest(), None);
+        assert_eq!(Through { lock_ms: 2.0, processor_ms: 1.0, ..CALM }.largest(), Some(Part::Lock));
+        assert_eq!(Through { lock_ms: 0.5, processor_ms: 1.0, ..CALM }.largest(), Some(Part::Processor));
         let work = Through { work_ms: 1.0, pages: Some([0.2, 0.3]), ..CALM };
-        assert_eq!(work.called(), Some(Called::Work));
-        assert_eq!(Through { pages: Some([0.2, 2.0]), ..work }.called(), Some(Called::Reads));
+        assert_eq!(work.largest(), Some(Part::Work));
+        assert_eq!(Through { pages: Some([0.2, 2.0]), ..work }.largest(), Some(Part::Reads));
     }
 
     /// As `sql.json` had them of a service `pay` that reads a table of 2 MB by its key 60 times a second, on two processors that other programs used,
@@ -189,13 +189,13 @@ mod tests {
     #[test]
     fn what_was_planted_is_named_by_figures_of_real_runs() {
         let of = |processor_ms, io_ms, work_ms, pages| {
-            Through { processor_ms, io_ms, work_ms, pages: Some(pages), ..CALM }.called()
+            Through { processor_ms, io_ms, work_ms, pages: Some(pages), ..CALM }.largest()
         };
         // A hog: `select count(*) from generate_series(1, 400000) n where n % 7 = 3`, 200 times a second. Preset quick; pay takes 400 rows.
-        assert_eq!(of(1.207_28, 0.0, -0.021_93, [0.347_18, 0.281_42]), Some(Called::Processor));
+        assert_eq!(of(1.207_28, 0.0, -0.021_93, [0.347_18, 0.281_42]), Some(Part::Processor));
         // An evictor: 15,000 rows of a table of 16 MB by its key, 20 times a second. Preset smoke; pay takes 4,400 rows.
-        assert_eq!(of(0.424_44, 0.380_14, 0.077_30, [2.157_68, 70.164]), Some(Called::Reads));
+        assert_eq!(of(0.424_44, 0.380_14, 0.077_30, [2.157_68, 70.164]), Some(Part::Reads));
         // The same, where pay takes 400 rows: its few pages come from the system's cache, and waiting for a processor is longer.
-        assert_eq!(of(0.116_96, 0.0, 0.020_35, [1.686_27, 18.986_27]), Some(Called::Processor));
+        assert_eq!(of(0.116_96, 0.0, 0.020_35, [1.686_27, 18.986_27]), Some(Part::Processor));
     }
 }

@@ -29,7 +29,8 @@ const REWRITTEN_MAX: i64 = 1 << 30;
 /// Connections that are left for those who observe, and for others.
 const SPARE: i64 = 15;
 
-/// What is known of a table: its name as SQL writes it, what its rows are found by, a column that can be set, its bytes.
+/// What is known of a table: its name as SQL writes it, what its rows are found by, a column that can be set, its bytes, and how a row is compared with
+/// another one: by the key's own operators, for somebody may have made one in `public` that fits better.
 const TABLE: &str = "
 select c.oid::regclass::text,
     coalesce((select string_agg(quote_ident(a.attname), ', ' order by k.place) from pg_index i cross join unnest(i.indkey) with ordinality k(number, place)
@@ -37,7 +38,13 @@ select c.oid::regclass::text,
     coalesce((select quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         and a.attgenerated = '' and a.attidentity = ''
         order by exists (select from pg_index i where i.indrelid = c.oid and a.attnum = any (i.indkey)), a.attnum limit 1), ''),
-    pg_table_size(c.oid)
+    pg_table_size(c.oid),
+    coalesce((select string_agg(format('lab_row.%1$I operator(%2$I.%3$s) lab_first.%1$I', a.attname, s.nspname, o.oprname), ' and ' order by k.place)
+        from pg_index i cross join unnest(i.indkey, i.indclass) with ordinality k(number, class, place)
+        join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number join pg_opclass f on f.oid = k.class
+        join pg_amop e on e.amopfamily = f.opcfamily and e.amoplefttype = f.opcintype and e.amoprighttype = f.opcintype and e.amopstrategy = 3
+        join pg_operator o on o.oid = e.amopopr join pg_namespace s on s.oid = o.oprnamespace where i.indrelid = c.oid and i.indisprimary),
+        'lab_row.ctid operator(pg_catalog.=) lab_first.ctid')
 from pg_class c where c.oid = $1 and c.relkind in ('r', 'p')";
 
 /// A table as it was named: over the search path of whoever named it.
@@ -119,7 +126,7 @@ impl Harm {
                     known.name
                 )));
             }
-            fill.extend([("{table}", row.get(0)), ("{key}", row.get(1)), ("{column}", column)]);
+            fill.extend([("{table}", row.get(0)), ("{key}", row.get(1)), ("{column}", column), ("{same}", row.get(4))]);
         }
         let needed: i64 = workload.services.values().map(|of| i64::from(of.connections)).sum();
         let connections = match known.connections {

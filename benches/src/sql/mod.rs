@@ -18,7 +18,7 @@ mod session;
 mod workload;
 pub mod yardstick;
 
-pub use causes::{Called, Through};
+pub use causes::{Part, Through};
 pub use check::check;
 pub use harm::{Harm, help as harms};
 pub use init::{InitOptions, init};

@@ -17,6 +17,9 @@ const PIECE: usize = 16 * 1024;
 /// Pieces of a connection that may wait; beyond it the sender waits, too.
 const WAITING: usize = 256;
 
+/// How long whoever stands behind it may take to accept a connection; others wait meanwhile.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
 /// A piece, and when it is passed on.
 type Due = (Instant, Vec<u8>);
 
@@ -72,7 +75,8 @@ impl Relay {
     /// # Errors
     /// When it can't name another host and port.
     pub fn instead_of(&self, url: &str) -> Result<String, Failure> {
-        let failed = |why: String| Failure::could_not_run(format!("No relay can stand before {url:?}: {why}."));
+        // Without the URL, which may hold a login's password.
+        let failed = |why: String| Failure::could_not_run(format!("No relay can stand before a URL: {why}."));
         let mut by_way = Url::parse(url).map_err(|error| failed(error.to_string()))?;
         let port = Url::parse(&self.url).ok().and_then(|own| own.port());
         let named = by_way.set_host(Some("127.0.0.1")).is_ok() && by_way.set_port(port).is_ok();
@@ -98,7 +102,7 @@ impl Relay {
 }
 
 fn pass_on(client: TcpStream, to: SocketAddr, [there, back]: Delays) -> std::io::Result<()> {
-    let server = TcpStream::connect(to)?;
+    let server = TcpStream::connect_timeout(&to, CONNECT_WITHIN)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     one_way(client.try_clone()?, server.try_clone()?, there);

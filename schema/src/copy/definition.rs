@@ -9,14 +9,14 @@ use crate::error::{Doing, Error, Result, reason};
 use crate::session::Session;
 
 /// Settings of the server, and those of roles in other databases, which no dump of this one has. Asked over the path that the login has by itself, because
-/// that one is a setting, too: so each function is named with its schema.
+/// that one is a setting, too: so each function and operator is named with its schema.
 const AROUND: &str = "
 select pg_catalog.format('%s = %s%s', name, reset_val, case when pending_restart then ' (after a restart)' end) from pg_catalog.pg_settings
-where source not in ('client', 'session', 'override', 'user', 'database', 'database user')
+where source operator(pg_catalog.<>) all (array['client', 'session', 'override', 'user', 'database', 'database user'])
 union all
 select pg_catalog.format('%s in %s: %s', coalesce(r.rolname, 'all roles'), d.datname, s.setconfig) from pg_catalog.pg_db_role_setting s
-    join pg_catalog.pg_database d on d.oid = s.setdatabase left join pg_catalog.pg_roles r on r.oid = s.setrole
-where d.datname <> pg_catalog.current_database()";
+    join pg_catalog.pg_database d on d.oid operator(pg_catalog.=) s.setdatabase left join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) s.setrole
+where d.datname operator(pg_catalog.<>) pg_catalog.current_database()";
 
 /// Definitions, a line each; rows are no part of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

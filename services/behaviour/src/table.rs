@@ -44,6 +44,22 @@ pub struct Table<'a> {
     intruder: Tenant,
 }
 
+/// A test for each check, so that one that fails doesn't hide the others: `checks!(House::new(), table)`, where `table(&house)` is the
+/// service's [`Table`].
+#[macro_export]
+macro_rules! checks {
+    ($house:expr, $table:ident) => {
+        $crate::checks!($house, $table: tenants tokens bodies parameters preconditions methods heads negotiation);
+    };
+    ($house:expr, $table:ident: $($check:ident)+) => {$(
+        #[test]
+        fn $check() {
+            let house = $house;
+            $table(&house).$check();
+        }
+    )+};
+}
+
 impl<'a> Table<'a> {
     /// Reads the service's contract from the service itself.
     pub fn new(world: &'a World, service: &str, victim: Victim) -> Self {

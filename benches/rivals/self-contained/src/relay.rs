@@ -106,9 +106,19 @@ fn shows(service: &str) -> Result<(Option<&'static Noun>, Vec<&'static Noun>), E
     }
 }
 
+/// As services have it, unless the URL has limits of its own: a server that is gone without a word isn't waited for.
+const PATIENCE: [(&str, &str); 5] = [
+    ("connect_timeout", "2"),
+    ("tcp_user_timeout", "10000"),
+    ("keepalives_idle", "5"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "2"),
+];
+
 /// Connects as one of the log's logins, with times in UTC: their text is part of keys.
 pub(crate) fn connect(url: &str, name: &str) -> Result<Client, Error> {
-    let address = Address::read(url).map_err(|error| Error::Usage(error.to_string()))?.or("connect_timeout", "2");
+    let address = Address::read(url).map_err(|error| Error::Usage(error.to_string()))?;
+    let address = PATIENCE.into_iter().fold(address, |address, (keyword, value)| address.or(keyword, value));
     let mut client = address.connect(|config| {
         config.application_name(name);
     })?;

@@ -58,6 +58,7 @@ fn turns(figures: &[Figure], figure: &Figure, side: Side) -> String {
     };
     let instead = |one: &Figure| match side(one) {
         Some(other) => format!("it is {}", title(other)),
+        None if one.pairs.iter().all(|pair| pair.estimate.is_none()) => "too few blocks count to tell".into(),
         None => "it is no longer beyond noise".into(),
     };
     let turned = |all: &[(String, &Figure)]| {
@@ -139,6 +140,9 @@ mod tests {
         assert!(turned.ends_with("; with 2 ms between processes it is HTTP calls"), "{turned}");
         let alike = sentence(vec![delayed("0.5", 3.0)]);
         assert!(alike.ends_with("; with 0.5 ms between processes it is no longer beyond noise"), "{alike}");
+        let unknown = Figure { pairs: vec![], ..delayed("0.5", 1.0) };
+        let unknown = sentence(vec![unknown]);
+        assert!(unknown.ends_with("; with 0.5 ms between processes too few blocks count to tell"), "{unknown}");
         let mixed = sentence(vec![figure("p50-mix-50:50", [near(2.0), far(1.0), other(2.0)])]);
         assert!(mixed.ends_with("; with 50:50 reads to writes it is HTTP calls"), "{mixed}");
     }

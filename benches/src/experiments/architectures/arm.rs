@@ -185,7 +185,10 @@ impl Arm {
             let replicate = plan.rounds * (2 + number) + round;
             let Self { deployment, result, .. } = self;
             let (done, _) = cell::run(deployment, result, &workload, &Cell::All, (replicate, place), times)?;
-            deployment.set_round_trip(Duration::ZERO);
+            // Not after a mix: what is planted is a delay of the same relays.
+            if let Circumstance::Delay(_) = circumstance {
+                deployment.set_round_trip(Duration::ZERO);
+            }
             let (responses, cpus) = (responses(&done, None)?, self.result.machine.cpus);
             let ms = |q: f64| responses.quantile_us(q).unwrap_or(CENSORED_US) as f64 / 1000.0;
             let left_out = is_disturbed(&done, cpus)?;

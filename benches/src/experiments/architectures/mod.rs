@@ -29,7 +29,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::data::Size;
-use crate::load::schedule::stream;
+use crate::experiments::failure::Mix;
+use crate::load::schedule::{MATRIX, stream};
 use crate::measure::kept as remembered;
 use crate::measure::plan::begin;
 use crate::result::{Measured, attachments};
@@ -99,6 +100,8 @@ pub fn run(
 ) -> Result<Measured<Architectures, Plan>, Failure> {
     let planted = plan.plants.iter().map(|one| Ok((*one, plant::columns(*one, of)?)));
     let planted = planted.collect::<Result<Vec<_>, Failure>>()?;
+    let usual = Mix::of(MATRIX, plan.rate_per_s)?.workload;
+    plan.mixes.iter().try_for_each(|shares| shares.applied(&usual).map(drop))?;
     let tests = remembered::newest_tests(folder.parent().unwrap_or(folder)).unwrap_or_default();
     write_plan(plan, folder)?;
     let mut arms = Vec::new();

@@ -68,10 +68,11 @@ impl Architectures {
             let values = figure.arms.iter().map(|arm| arm.text(&figure.unit));
             let ratios = names.iter().skip(1).filter(|_| compared).map(|name| {
                 let pair = figure.pair(name, &names[0]);
-                let ratio =
-                    pair.as_ref().and_then(|pair| pair.estimate).map_or_else(|| "no interval".to_owned(), interval);
-                let verdict = if pair.is_some_and(|pair| pair.differs()) { "" } else { ", no difference beyond noise" };
-                ratio + verdict
+                let estimate = pair.as_ref().and_then(|pair| pair.estimate);
+                // Without an interval, of too few blocks or where the ratio is the very same in each, they aren't called alike.
+                let alike = estimate.is_some() && !pair.is_some_and(|pair| pair.differs());
+                let verdict = if alike { ", no difference beyond noise" } else { "" };
+                estimate.map_or_else(|| "no interval".to_owned(), interval) + verdict
             });
             table.row([figure.title.clone() + &unit].into_iter().chain(values).chain(ratios));
         }

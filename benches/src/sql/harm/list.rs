@@ -1,6 +1,7 @@
 //! The harms. Every wait in them has an end, what they lock is rolled back, what they set is what was there.
 
-/// A harm, in the words of pgbench's scripts: `{table}`, `{key}`, `{column}` and `{condition}` are filled in.
+/// A harm, in the words of pgbench's scripts: `{table}`, `{key}`, `{column}`, `{condition}`, and `{same}` (a row is the
+/// one of this key) are filled in. They run over the login's search path: so what is Postgres's own is named with its schema.
 #[derive(Debug, PartialEq)]
 pub struct Known {
     /// As it is asked for, and as the service is called.
@@ -70,7 +71,7 @@ pub static HARMS: [Known; 9] = [
             (
                 "update",
                 300,
-                "update {table} set {column} = {column} where ({key}) = (select {key} from {table} where {condition} order by {key} limit 1);\n",
+                "update {table} lab_row set {column} = lab_row.{column} from (select {key} from {table} where {condition} order by {key} limit 1) lab_first where {same};\n",
             ),
         ],
     },

@@ -89,8 +89,24 @@ fn a_held_row_is_found_as_what_it_is() {
         let is = |of: &&lab::sql::Through| of.service == service && of.while_running == "held-row";
         kept.outcome.through.iter().find(is).unwrap().clone()
     };
-    assert_eq!(of("pay").called(), Some(lab::sql::Called::Lock), "{:?}", of("pay"));
+    assert_eq!(of("pay").largest(), Some(lab::sql::Part::Lock), "{:?}", of("pay"));
     assert!(of("report").lock_ms < 0.01, "a reader waits for no row: {:?}", of("report"));
+}
+
+/// For two of varchar Postgres has no operator of its own, but that of text: one that somebody makes fits better.
+#[test]
+fn a_harm_compares_a_key_by_the_keys_own_operator() {
+    let shop = Shop::new();
+    shop.as_superuser(
+        "shop",
+        "create table codes (code varchar(10) primary key, n int); insert into codes values ('a', 1), ('b', 2);
+         create role intruder; grant create on schema public to intruder; set role intruder;
+         create function public.same(varchar, varchar) returns boolean language plpgsql as $$ begin raise log 'planted: %', current_user; return $1::text = $2::text; end $$;
+         create operator public.= (leftarg = varchar, rightarg = varchar, function = public.same)",
+    );
+    let (code, _) = begun(&shop, "long-snapshot:public.codes", Signal::INT, &[]);
+    assert_eq!(code, Some(3), "ended early");
+    assert!(!shop.log().contains("planted: "), "{}", shop.log());
 }
 
 /// The harm works as the login that observes; a kill ends its transaction with its connection.

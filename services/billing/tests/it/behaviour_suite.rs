@@ -11,17 +11,7 @@ fn suite() {
     behaviour::run(&house.world, &billing::suite());
 }
 
-/// One test for each check, so that one that fails doesn't hide the others.
-macro_rules! table {
-    ($($check:ident),+) => {$(
-        #[test]
-        fn $check() {
-            let house = House::new();
-            table(&house).$check();
-        }
-    )+};
-}
-table!(tenants, tokens, bodies, parameters, preconditions, methods, heads, negotiation);
+behaviour::checks!(House::new(), table);
 
 fn table(house: &House) -> Table<'_> {
     Table::new(&house.world, "billing", victim(house))

@@ -52,13 +52,8 @@ fn victim(house: &House) -> Victim {
     }
 }
 
-macro_rules! checks {
-    ($($name:ident),+) => {$(
-        #[test]
-        fn $name() {
-            let house = House::new();
-            Table::new(&house.world, "registry", victim(&house)).$name();
-        }
-    )+};
+behaviour::checks!(House::new(), table);
+
+fn table(house: &House) -> Table<'_> {
+    Table::new(&house.world, "registry", victim(house))
 }
-checks!(tenants, tokens, bodies, parameters, preconditions, methods, heads, negotiation);
