@@ -13,11 +13,11 @@ use crate::Failure;
 use crate::bench::{hot, month_end, normalisation, notify};
 use crate::result::attachments;
 use crate::sql::yardstick;
-use sql::SqlArgs;
 use args::{
     AllArgs, CreateArgs, DecisionsArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs, NotifyArgs, OverloadArgs,
     PairedArgs,
 };
+use sql::SqlArgs;
 
 /// Measure what one kind of request costs, compared with the least that it could cost.
 #[derive(Debug, Args)]

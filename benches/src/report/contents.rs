@@ -23,7 +23,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("Why", &["ledger", "activity", "closure", "timeline", "cost"]),
-    ("How far to trust it", &["correctness", "freshness", "method"]),
+    ("How far to trust it", &["correctness", "freshness", "trust", "method"]),
     ("Other architectures and remedies", &[]),
 ];
 

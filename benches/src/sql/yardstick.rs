@@ -29,7 +29,8 @@ use crate::system::postgres_info;
 /// The one service and its login.
 const PAYER: &str = "payer";
 const DATABASE: &str = "yardstick";
-const SCRIPT: &str = "\\set aid random(1, 500000)\nupdate pgbench_accounts set abalance = abalance + 1 where aid = :aid;\n";
+const SCRIPT: &str =
+    "\\set aid random(1, 500000)\nupdate pgbench_accounts set abalance = abalance + 1 where aid = :aid;\n";
 /// Not measured: connections prepare their statement meanwhile.
 const SETTLE: Duration = Duration::from_secs(2);
 /// How far the interval of the ratio may reach from 1.
@@ -77,10 +78,9 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let median = |arm: usize| Median::of(self.p50_ms.iter().map(|round| round[arm])).median;
-        let ratio = self.ratio.map_or_else(
-            || "not resolved".to_owned(),
-            |of| format!("{:.3} [{:.3}, {:.3}]", of.ratio, of.low, of.high),
-        );
+        let ratio = self
+            .ratio
+            .map_or_else(|| "not resolved".to_owned(), |of| format!("{:.3} [{:.3}, {:.3}]", of.ratio, of.low, of.high));
         let row = [self.p50_ms.len().to_string(), format!("{:.3}", median(0)), format!("{:.3}", median(1)), ratio];
         let table = Table::new(&[], &["rounds", "pgbench by hand, p50 ms", "lab sql, p50 ms", "lab ÷ by hand"], &[])
             .titled(format!(
@@ -149,7 +149,8 @@ fn prepared(server: &str) -> Result<String, Failure> {
     command.args(["-i", "-q", "-s", "5"]);
     ended(with(&mut command, &at))?;
     let url = at.url();
-    Session::connect_uncounted(&url)?.run(&format!("grant select, update on public.pgbench_accounts to {PAYER}"), "its rights")?;
+    Session::connect_uncounted(&url)?
+        .run(&format!("grant select, update on public.pgbench_accounts to {PAYER}"), "its rights")?;
     Ok(url)
 }
 

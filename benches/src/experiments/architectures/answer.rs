@@ -1,5 +1,6 @@
 //! Which one? The answer in sentences, each of figures that stand in the outcome.
 
+use super::counted::IN;
 use super::figures::{Figure, Pair};
 use super::text::{number, title};
 use crate::result::text::interval;
@@ -103,7 +104,10 @@ fn wrong(figures: &[Figure], architecture: &str) -> Vec<String> {
     let arms = of.filter_map(|figure| Some((figure, figure.arms.iter().find(|arm| arm.architecture == architecture)?)));
     arms.filter_map(|(figure, arm)| Some((figure, arm.value?, arm.n)))
         .filter(|(_, value, _)| *value > 0.0)
-        .map(|(figure, value, n)| format!("{}: **{value:.0}** in {n}", figure.title))
+        .map(|(figure, value, n)| {
+            let occasions = figure.unit.strip_prefix(IN).unwrap_or_default();
+            format!("{}: **{value:.0}** in {n}{occasions}", figure.title)
+        })
         .collect()
 }
 
@@ -117,7 +121,8 @@ mod tests {
         let blank = figure(id, [[1.0; 6]; 3]);
         let value =
             |(arm, value): (&ArmFigure, f64)| ArmFigure { value: Some(value), interval: None, n, ..arm.clone() };
-        Figure { arms: blank.arms.iter().zip(values).map(value).collect(), pairs: vec![], decides: false, ..blank }
+        let arms = blank.arms.iter().zip(values).map(value).collect();
+        Figure { arms, pairs: vec![], decides: false, unit: format!("{IN} deletions"), ..blank }
     }
 
     /// HTTP calls get worse with the delay; with half of the requests writes, they are best.
@@ -168,7 +173,7 @@ mod tests {
             http.price[1..],
             [
                 "while any one service is stopped, the other four give at least **80.0 %** good answers",
-                "wrong-owner: **3** in 12"
+                "wrong-owner: **3** in 12 deletions"
             ]
         );
         assert!(

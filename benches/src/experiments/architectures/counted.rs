@@ -63,25 +63,30 @@ const NO_STOPS: &str = "no service was stopped in this run";
 /// Of one row: how often something was wrong, of how many.
 type Counted = fn(&Row) -> (u64, u64);
 
+/// What the unit of a count begins with: so many in so many freezes.
+pub(super) const IN: &str = "in";
+
 /// What was answered wrongly while services were stopped: counts.
 fn wrong_answers(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
-    let counts: [(&str, &str, Counted); 6] = [
-        ("wrong-freeze", "answers of Registry to an organisation that was frozen before", |row| {
+    let counts: [(&str, &str, &str, Counted); 6] = [
+        ("wrong-freeze", "answers of Registry to an organisation that was frozen before", "freezes", |row| {
             (row.frozen.wrong, row.frozen.caused)
         }),
-        ("wrong-plan", "domains made above a plan that was chosen before", |row| {
+        ("wrong-plan", "domains made above a plan that was chosen before", "downgrades", |row| {
             (row.above_plan.wrong, row.above_plan.caused)
         }),
-        ("wrong-owner", "APIs made for a person who was deleted before", |row| (row.gone.wrong, row.gone.caused)),
-        ("wrong-told", "changes that somebody was not told of, or told twice", |row| {
+        ("wrong-owner", "APIs made for a person who was deleted before", "deletions", |row| {
+            (row.gone.wrong, row.gone.caused)
+        }),
+        ("wrong-told", "changes that somebody was not told of, or told twice", "mails", |row| {
             (row.told_wrongly.unsigned_abs(), row.mails)
         }),
-        ("wrong-mails", "mails lost or sent twice", |row| (row.mails_lost + row.mails_twice, row.mails)),
-        ("wrong-charges", "wrong charges", |row| (row.wrong_charges, row.charges)),
+        ("wrong-mails", "mails lost or sent twice", "mails", |row| (row.mails_lost + row.mails_twice, row.mails)),
+        ("wrong-charges", "wrong charges", "charges", |row| (row.wrong_charges, row.charges)),
     ];
     counts
         .into_iter()
-        .map(|(id, title, count)| {
+        .map(|(id, title, occasions, count)| {
             let arms = arms.iter().map(|arm| {
                 let (value, n) = arm.wrong.map(count).map_or((None, 0), |(wrong, of)| (Some(wrong as f64), of));
                 ArmFigure { architecture: arm.name.to_owned(), value, interval: None, n }
@@ -89,7 +94,7 @@ fn wrong_answers(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
             Figure {
                 id: id.into(),
                 title: title.into(),
-                unit: "of".into(),
+                unit: format!("{IN} {occasions}"),
                 decides: false,
                 more_is_better: false,
                 not_run: arms.clone().all(|arm| arm.value.is_none()).then(|| NO_STOPS.to_owned()),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::answer::answers;
+use super::counted::IN;
 use super::figures::{ArmFigure, Figure, Pair};
 use super::plant::Planted;
 use super::text::{is_the_same, number, title};
@@ -39,11 +40,18 @@ impl ArmFigure {
     pub fn text(&self, unit: &str) -> String {
         match (self.value, self.interval) {
             (Some(value), Some([low, high])) => format!("{} ({}–{})", number(value), number(low), number(high)),
-            (Some(value), None) if unit == "of" => format!("{value:.0} in {}", self.n),
+            (Some(value), None) if is_count(unit) => {
+                format!("{value:.0} {}", unit.replacen(IN, &format!("{IN} {}", self.n), 1))
+            }
             (Some(value), None) => format!("{value:.1}"),
             (None, _) => "not measured".into(),
         }
     }
+}
+
+/// `in freezes`.
+fn is_count(unit: &str) -> bool {
+    unit.starts_with(IN)
 }
 
 impl Architectures {
@@ -60,7 +68,7 @@ impl Architectures {
         let ratios: Vec<&str> = ratios.iter().map(String::as_str).collect();
         let mut table = Table::new(&["figure"], &numbers, &ratios);
         for figure in figures {
-            let unit = if figure.unit == "of" || figure.unit.is_empty() {
+            let unit = if is_count(&figure.unit) || figure.unit.is_empty() {
                 String::new()
             } else {
                 format!(", {}", figure.unit)
@@ -70,8 +78,13 @@ impl Architectures {
                 let pair = figure.pair(name, &names[0]);
                 let estimate = pair.as_ref().and_then(|pair| pair.estimate);
                 // Without an interval, of too few blocks or where the ratio is the very same in each, they aren't called alike.
-                let alike = estimate.is_some() && !pair.is_some_and(|pair| pair.differs());
-                let verdict = if alike { ", no difference beyond noise" } else { "" };
+                let verdict = match estimate {
+                    None => "",
+                    Some(_) if pair.is_some_and(|pair| pair.differs()) => "",
+                    // Its own interval leaves 1 out; beside all other figures of the page that is too little.
+                    Some(estimate) if estimate.excludes_one() => ", not certain among so many figures",
+                    Some(_) => ", no difference beyond noise",
+                };
                 estimate.map_or_else(|| "no interval".to_owned(), interval) + verdict
             });
             table.row([figure.title.clone() + &unit].into_iter().chain(values).chain(ratios));
@@ -98,7 +111,7 @@ impl Architectures {
         };
         let (passed, failed, noted) = (of(Some(true)), of(Some(false)), of(None));
         let mut all = format!("The lab's own tests on this machine, {at}: passed {passed}");
-        for (what, ids) in [("failed", failed), ("not decided, for others used the machine", noted)] {
+        for (what, ids) in [("failed", failed), ("not decided", noted)] {
             if !ids.is_empty() {
                 all += &format!("; {what} {ids}");
             }
