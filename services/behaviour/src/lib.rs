@@ -38,6 +38,6 @@ pub use response::{Failed, Response};
 pub use services::{Services, Urls};
 pub use session::{PASSWORD, Session, token, unique};
 pub use suites::cases;
-pub use world::{Case, Fixture, Tenant, World, run};
+pub use world::{Case, Fixture, Tenant, World, check_together, run, run_together};
 
 pub use serde_json::{Value, json};

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -146,6 +148,9 @@ pub trait Fixture: Send + Sync {
 }
 
 /// One behaviour: a name and assertions that panic where it is not shown.
+///
+/// Others may run beside it on the same services, see [`run_together`]: it makes its own tenants, and neither counts nor stops nor moves what
+/// all of them share.
 #[derive(Clone, Copy)]
 pub struct Case {
     /// `resource: what must hold`.
@@ -190,15 +195,45 @@ fn catch(panic: &PanicHookInfo<'_>) -> bool {
 
 /// Runs every case, also after one has failed, and panics with the names of those that did.
 pub fn run(world: &World, cases: &[Case]) {
-    let mut failed = Vec::new();
-    for case in cases {
-        match case.check(world) {
-            Ok(()) => println!("ok     {}", case.name),
+    run_together(world, cases, 1);
+}
+
+/// The same, so many at a time: most of a case's time is waiting.
+pub fn run_together(world: &World, cases: &[Case], at_a_time: usize) {
+    let failed = Mutex::new(Vec::new());
+    check_together(world, cases, at_a_time, |number, took, ended| {
+        let (name, took) = (cases[number].name, took.as_secs_f64());
+        match ended {
+            Ok(()) => println!("ok     {took:5.1} s  {name}"),
             Err(why) => {
-                println!("FAILED {}: {why}", case.name);
-                failed.push(case.name);
+                println!("FAILED {took:5.1} s  {name}: {why}");
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push(name);
             }
         }
-    }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     assert!(failed.is_empty(), "{} of {} cases failed: {failed:#?}", failed.len(), cases.len());
+}
+
+/// Checks so many cases at a time; after each, `ended` is called with its number, how long it took, and what failed first.
+pub fn check_together(
+    world: &World,
+    cases: &[Case],
+    at_a_time: usize,
+    ended: impl Fn(usize, Duration, Result<(), String>) + Sync,
+) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = cases.get(number) else { return };
+            let began = Instant::now();
+            let found = case.check(world);
+            ended(number, began.elapsed(), found);
+        }
+    };
+    if at_a_time <= 1 {
+        return work();
+    }
+    std::thread::scope(|scope| (0..at_a_time.min(cases.len())).for_each(|_| drop(scope.spawn(work))));
 }

@@ -136,21 +136,20 @@ impl Statement {
 
     /// Writes them, all with one statement: what is known, or older than what is known, is left out.
     pub fn run(&self, transaction: &mut Transaction<'_>, lines: &[Line]) -> Result<(), Error> {
-        let lines = if self.noun.is_feed() { lines.iter().collect() } else { newest(lines) };
-        if lines.is_empty() {
+        self.write(transaction, &Batch::of(self.noun, lines))
+    }
+
+    /// The same of what was prepared before.
+    pub fn write(&self, transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(), Error> {
+        let Batch { keys, epochs, sequences, gone, rows } = batch;
+        if keys.is_empty() {
             return Ok(());
         }
         if !self.noun.is_feed() && self.how != How::Follow {
             // No ingester moves a position meanwhile.
             transaction.batch_execute("lock table published.log_rows in share row exclusive mode")?;
         }
-        let keys: Vec<&str> = lines.iter().map(|line| line.key.as_str()).collect();
-        let epochs: Vec<i64> = lines.iter().map(|line| line.position.epoch).collect();
-        let sequences: Vec<i64> = lines.iter().map(|line| line.position.sequence).collect();
-        let gone: Vec<bool> = lines.iter().map(|line| line.gone).collect();
-        let rows: Vec<&str> = lines.iter().map(|line| line.row.as_str()).collect();
-        let rows = format!("[{}]", rows.join(","));
-        transaction.execute(&self.prepared, &[&keys, &epochs, &sequences, &gone, &rows])?;
+        transaction.execute(&self.prepared, &[keys, epochs, sequences, gone, rows])?;
         Ok(())
     }
 
@@ -176,7 +175,37 @@ impl Statement {
     }
 }
 
-/// The newest of each key. Sorted by it: two who write the same rows don't wait for each other in a circle.
+/// What one statement writes, as its parameters: made by whoever reads, while the statement before it runs.
+#[derive(Debug, Default)]
+pub struct Batch {
+    keys: Vec<String>,
+    epochs: Vec<i64>,
+    sequences: Vec<i64>,
+    gone: Vec<bool>,
+    /// A JSON array.
+    rows: String,
+}
+
+impl Batch {
+    /// All changes; of the rows the newest of each key. Sorted by it: two who write the same rows don't wait for each other in a circle.
+    pub fn of(noun: &Noun, lines: &[Line]) -> Self {
+        let lines = if noun.is_feed() { lines.iter().collect() } else { newest(lines) };
+        let mut batch = Self { rows: "[".to_owned(), ..Self::default() };
+        for line in lines {
+            if !batch.keys.is_empty() {
+                batch.rows.push(',');
+            }
+            batch.rows.push_str(&line.row);
+            batch.keys.push(line.key.clone());
+            batch.epochs.push(line.position.epoch);
+            batch.sequences.push(line.position.sequence);
+            batch.gone.push(line.gone);
+        }
+        batch.rows.push(']');
+        batch
+    }
+}
+
 fn newest(lines: &[Line]) -> Vec<&Line> {
     let mut newest = BTreeMap::<&str, &Line>::new();
     for line in lines {

@@ -40,11 +40,13 @@ pub fn is_at_end(log: &Log, topic: &str, part: i32, from: i64) -> Result<bool, E
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, part, Offset::Offset(from))?;
     consumer.assign(&list)?;
-    match consumer.poll(ANSWER) {
+    let found = match consumer.poll(ANSWER) {
         Some(Err(KafkaError::PartitionEOF(_))) => Ok(readable >= end),
         Some(Err(error)) => Err(error.into()),
         Some(Ok(_)) | None => Ok(false),
-    }
+    };
+    [unread, consumer].into_iter().for_each(crate::read::end);
+    found
 }
 
 #[cfg(test)]

@@ -56,7 +56,13 @@ impl Reading {
     }
 
     /// Each record to `each`, in the order of its partition.
-    pub fn each(self, mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn each(self, each: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Error>) -> Result<(), Error> {
+        let read = self.to_the_end(each);
+        end(self.consumer);
+        read
+    }
+
+    fn to_the_end(&self, mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Error>) -> Result<(), Error> {
         let mut ended = HashSet::new();
         while ended.len() < self.ends.len() {
             match self.consumer.poll(WITHIN) {
@@ -79,6 +85,12 @@ impl Reading {
         }
         Ok(())
     }
+}
+
+/// Ends a consumer that nobody needs any more, without waiting: that takes a tenth of a second at least, for its library looks that often whether it
+/// has ended.
+pub fn end(consumer: BaseConsumer) {
+    std::thread::spawn(move || drop(consumer));
 }
 
 /// The partitions of a topic.

@@ -8,7 +8,7 @@
 //!
 //! Both are readers of their own, end where the log ended when they began, and leave the ingester's offsets alone. A row's position decides, and no
 //! ingester moves one meanwhile: whatever the order of the two, the newer row stays. A few thousand records are one transaction and four round
-//! trips (begin, lock, one statement, commit), while the next ones are read.
+//! trips (begin, lock, one statement, commit), while the next ones are read and made ready.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -20,7 +20,7 @@ use postgres::types::ToSql;
 use postgres::{Client, Transaction};
 use schema::Noun;
 
-use crate::apply::{How, Line, Statement, columns, connect, positions, readable};
+use crate::apply::{Batch, How, Line, Statement, columns, connect, positions, readable};
 use crate::read::Reading;
 use crate::record::{Position, Record};
 use crate::relay::touched;
@@ -150,8 +150,8 @@ fn pass(settings: &Settings, noun: &'static Noun, reads: &[&'static Noun], how: 
         let reader = scope.spawn(move || read(reading, noun, before, &batches));
         let mut poison = 0;
         let mut all = received.iter();
-        let written = all.try_for_each(|lines: Vec<Line>| {
-            poison += write(&mut client, &statement, &lines)?;
+        let written = all.try_for_each(|prepared: Prepared| {
+            poison += write(&mut client, &statement, noun, &prepared)?;
             Ok::<_, Error>(())
         });
         // Whoever reads ahead ends then.
@@ -162,6 +162,12 @@ fn pass(settings: &Settings, noun: &'static Noun, reads: &[&'static Noun], how: 
     let gone = remove(&mut client, noun, read.before)?;
     let Read { records, poison: unreadable, .. } = read;
     Ok(Done { noun: noun.name.clone(), records, poison: poison + unreadable, gone, took: began.elapsed() })
+}
+
+/// What one transaction writes; the lines, in case that one of them can't be a row.
+struct Prepared {
+    batch: Batch,
+    lines: Vec<Line>,
 }
 
 /// The copy's rows with their positions.
@@ -177,7 +183,7 @@ struct Read {
 }
 
 /// Reads all, and passes on what is to be written in one transaction: of a feed, the changes of one position.
-fn read(reading: Reading, noun: &Noun, before: Rows, to: &SyncSender<Vec<Line>>) -> Result<Read, Error> {
+fn read(reading: Reading, noun: &Noun, before: Rows, to: &SyncSender<Prepared>) -> Result<Read, Error> {
     let (places, mut told) = (reading.places, Instant::now());
     let mut read = Read { records: 0, poison: 0, before };
     let mut batch = Vec::with_capacity(RECORDS);
@@ -185,7 +191,8 @@ fn read(reading: Reading, noun: &Noun, before: Rows, to: &SyncSender<Vec<Line>>)
         for records in if noun.is_feed() { positions(noun, batch) } else { vec![batch] } {
             let lines: Vec<_> = records.iter().filter_map(|record| readable(noun, record).ok()).collect();
             read.poison += records.len() - lines.len();
-            to.send(lines).map_err(|_| Error::Failed("nobody writes any more".to_owned()))?;
+            let prepared = Prepared { batch: Batch::of(noun, &lines), lines };
+            to.send(prepared).map_err(|_| Error::Failed("nobody writes any more".to_owned()))?;
         }
         Ok::<_, Error>(())
     };
@@ -211,14 +218,15 @@ fn read(reading: Reading, noun: &Noun, before: Rows, to: &SyncSender<Vec<Line>>)
 }
 
 /// Writes them; how many can't be rows.
-fn write(client: &mut Client, statement: &Statement, lines: &[Line]) -> Result<usize, Error> {
-    match patiently(client, |transaction| statement.run(transaction, lines)) {
+fn write(client: &mut Client, statement: &Statement, noun: &Noun, prepared: &Prepared) -> Result<usize, Error> {
+    match patiently(client, |transaction| statement.write(transaction, &prepared.batch)) {
         Err(error) if error.is_of_the_data() => {}
         ended => return ended.map(|()| 0),
     }
     let mut poison = 0;
-    for line in lines {
-        match patiently(client, |transaction| statement.run(transaction, std::slice::from_ref(line))) {
+    for line in &prepared.lines {
+        let one = Batch::of(noun, std::slice::from_ref(line));
+        match patiently(client, |transaction| statement.write(transaction, &one)) {
             Err(error) if error.is_of_the_data() => poison += 1,
             ended => ended?,
         }

@@ -4,10 +4,12 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use behaviour::{Case, Client, Fixture, Patience, Services, Tenant, Urls, World, json};
+use behaviour::assert::eventually;
+use behaviour::{Case, Client, Fixture, Patience, Services, Tenant, Urls, World, check_together, json, run_together};
 use uuid::Uuid;
 
 /// Answers each request with the next of these, and tells each request's head.
@@ -101,6 +103,34 @@ fn a_failed_assertion_is_an_error_that_says_what_and_where() {
     assert!(why.contains("no tenant on team"), "{why}");
     let why = check(|world| drop(world.registry())).unwrap_err();
     assert!(why.contains("the service registry takes no part"), "{why}");
+}
+
+/// Ends once another case has begun.
+fn meets(_: &World) {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+    BEGUN.fetch_add(1, Ordering::SeqCst);
+    eventually("another one has begun", || (BEGUN.load(Ordering::SeqCst) > 1).then_some(()));
+}
+
+#[test]
+fn cases_run_beside_each_other_and_whatever_fails_is_named() {
+    let world = World::new(Urls::default(), Nobody);
+    let cases: [Case; 4] = [
+        Case { name: "first", run: meets },
+        Case { name: "second", run: meets },
+        Case { name: "third", run: |_| assert_eq!(1, 2, "one is two") },
+        Case { name: "fourth", run: |_| {} },
+    ];
+    let ended = Mutex::new(Vec::new());
+    check_together(&world, &cases, 2, |number, _, found| ended.lock().unwrap().push((number, found)));
+    let mut ended = ended.into_inner().unwrap();
+    ended.sort_by_key(|(number, _)| *number);
+    assert_eq!(ended.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1, 2, 3], "each once");
+    let failed: Vec<_> = ended.iter().filter_map(|(number, found)| Some((*number, found.as_ref().err()?))).collect();
+    assert!(matches!(&failed[..], [(2, why)] if why.contains("one is two")), "{failed:?}");
+    let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_together(&world, &cases, 3))).unwrap_err();
+    let said = said.downcast_ref::<String>().unwrap();
+    assert!(said.contains("1 of 4 cases failed") && said.contains("third"), "{said}");
 }
 
 #[test]

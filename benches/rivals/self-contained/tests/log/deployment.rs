@@ -21,6 +21,9 @@ use crate::freshness::Freshness;
 use crate::ground::{Ground, Line, Part};
 use crate::process::{Process, free_port};
 
+/// What a busy machine may take for what the product refuses after a second or two.
+const LONG_MS: u64 = 60_000;
+
 /// How a service runs; it ends when this is dropped.
 enum Service {
     /// As threads of the test.
@@ -61,17 +64,19 @@ impl Victim {
 }
 
 impl Deployment {
-    /// All within this process; whether somebody uses the link of each mail at once.
-    pub fn find(confirm: bool) -> Option<Self> {
-        Some(Self::on(Ground::find(SERVICES)?, &["--schedule=false"], confirm))
+    /// All within this process.
+    pub fn find() -> Option<Self> {
+        let ground = Ground::find(SERVICES)?;
+        wait_long(&ground);
+        Some(Self::on(ground, &["--schedule=false"]))
     }
 
     /// All as processes, which can be killed; with further settings of Billing.
     pub fn apart(billing: &[&str]) -> Option<Self> {
-        Some(Self::on(Ground::apart(SERVICES)?, billing, true))
+        Some(Self::on(Ground::apart(SERVICES)?, billing))
     }
 
-    fn on(ground: Ground, billing: &[&str], confirm: bool) -> Self {
+    fn on(ground: Ground, billing: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
         let at = Place { ground: &ground, folder: &folder, ports: &ports };
@@ -91,8 +96,8 @@ impl Deployment {
         let relays = OWNERS.iter().map(|owner| ground.relay(owner)).collect();
         let ingesters = SERVICES.iter().map(|one| ground.ingester(one)).collect();
         let freshness = ground.freshness();
-        let wanted = mail_sink::Options { confirm, ..mail_sink::Options::default() };
-        let mails = MailSink::start(&wanted).unwrap();
+        // Nobody uses the links of mails: logins are accepted when a case says so.
+        let mails = MailSink::start(&mail_sink::Options::default()).unwrap();
         let ledger = folder.path().join("ledger");
         let options =
             payment_sandbox::Options::parse_from(["sandbox", "--ledger", ledger.to_str().unwrap(), "--no-fsync"]);
@@ -120,7 +125,12 @@ impl Deployment {
         };
         let databases = [ground.url("account", "superuser"), ground.url("notification", "superuser")];
         let fixture = HttpFixture::over(all.clone()).with_operator(operator, PASSWORD).with_standings(Box::new(set));
-        let fixture = fixture.with_accepted_logins(Box::new(move |login| accept(&databases, login)));
+        let settle = freshness.clone();
+        let accept = move |login| {
+            accept(&databases, login);
+            settle.settle();
+        };
+        let fixture = fixture.with_accepted_logins(Box::new(accept));
         let world = World::over(all, fixture);
         Self { world, freshness, services, relays, ingesters, _mails: mails, sandbox, folder, ground }
     }
@@ -162,6 +172,17 @@ impl Deployment {
     }
 }
 
+/// The cases are about what is answered, and not how soon: no statement is ended and no lock refused because the machine is busy.
+fn wait_long(ground: &Ground) {
+    let logins = SERVICES.iter().flat_map(|service| ["reader", "writer"].map(|role| format!("{service}_{role}")));
+    let limits = logins.map(|login| {
+        format!(
+            "alter role {login} set statement_timeout = {LONG_MS}; alter role {login} set lock_timeout = {LONG_MS};"
+        )
+    });
+    ground.connect("account").batch_execute(&limits.collect::<String>()).unwrap();
+}
+
 fn ready(urls: &Urls, service: &str) {
     let api = Client::new().api(urls.get(service).unwrap());
     eventually("it is ready", || api.root("/readyz").try_send().ok().filter(|answer| answer.status == 200));
@@ -195,6 +216,7 @@ impl Place<'_> {
         let settings = Line::<S::Settings>::parse_from(["test".to_owned()].into_iter().chain(more)).settings;
         let mut common = common(url("reader"), url("writer"));
         common.listen = listen;
+        common.pool_wait_ms = LONG_MS;
         Service::Within(spawn_with::<S>(common, settings).unwrap())
     }
 }

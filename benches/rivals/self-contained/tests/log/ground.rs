@@ -175,7 +175,7 @@ impl Ground {
 
     pub fn relay(&self, service: &str) -> Part {
         let url = self.url(service, &format!("{service}_relay"));
-        let more = ["--relay-database-url", &url, "--relay-poll-ms", "20", "--relay-compare-ms", "200"];
+        let more = ["--relay-database-url", &url, "--relay-poll-ms", "20", "--relay-compare-ms", "100"];
         self.part("relay", service, &more, relay::run)
     }
 

@@ -1,25 +1,19 @@
 //! Every part, service, database and the broker killed at random moments while things are written: nothing is lost, told twice or told less.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use behaviour::assert::eventually;
-use behaviour::http::Call;
-use behaviour::{Response, Services, Tenant, json};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng, SeedableRng};
-use uuid::Uuid;
 
 use crate::copies::equal_of;
 use crate::deployment::{Deployment, Victim};
 use crate::ground::Ground;
 use crate::people::{self, people, texts};
-
-/// How long a writer waits for one thing: meanwhile all that it depends on may be killed again and again.
-const PATIENCE: Duration = Duration::from_secs(600);
+use crate::writers::{Desk, Ending, Writers};
 
 /// A number from the environment.
 pub fn number(name: &str, otherwise: usize) -> usize {
@@ -48,39 +42,43 @@ pub fn moment(chance: &mut SmallRng, within: Duration) {
     thread::sleep(within.mul_f64(chance.random()));
 }
 
+/// Changes that are made between two kills, if they can be made soon: else there would be little to lose.
+const BETWEEN: usize = 4;
+/// How soon: what was killed may be what they need.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A few kills in any run of the tests; `KILLS=300 SEED=1` for more of them, which takes half an hour.
 #[test]
-#[ignore = "takes minutes: KILLS=60, and --ignored"]
 fn nothing_is_lost_or_told_twice_whatever_is_killed() {
-    let kills = kills();
+    let kills = number("KILLS", 7);
     let Some(deployment) = Deployment::apart(&["--schedule=false"]) else { return };
     let seed = number("SEED", 7);
-    let tenants: Vec<_> = (0..2).map(|_| deployment.world.tenant("enterprise")).collect();
-    let load = deployment.patient();
-    let (over, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let desks: Vec<_> = (0..2).map(|_| Desk::new(&deployment)).collect();
+    let writers = Writers::new(deployment.patient());
     let mut chance = SmallRng::seed_from_u64(seed as u64);
     let began = Instant::now();
     thread::scope(|scope| {
-        for tenant in &tenants {
-            scope.spawn(|| {
-                while !over.load(Ordering::SeqCst) {
-                    let round = rounds.fetch_add(1, Ordering::SeqCst);
-                    write_one_of_each(&load, tenant, round);
-                }
-            });
+        let _ending = Ending(&writers);
+        for desk in &desks {
+            writers.start(scope, desk);
         }
         for victim in order(&mut chance, &Victim::all(), kills) {
             moment(&mut chance, Duration::from_secs(1));
-            println!("{:7.1} s: {victim:?}", began.elapsed().as_secs_f64());
+            let (before, since) = (writers.made(), Instant::now());
+            while writers.made() < before + BETWEEN && since.elapsed() < SOON {
+                thread::sleep(Duration::from_millis(10));
+            }
+            println!("{:7.1} s: {victim:?}, {before} changes before", began.elapsed().as_secs_f64());
             deployment.kill(victim);
         }
-        over.store(true, Ordering::SeqCst);
     });
-    let count = deployment.recovered();
-    let members: Vec<_> = tenants.iter().map(|tenant| tenant.member_profile).collect();
-    let told = told_once(&deployment.ground, &members);
-    let rounds = rounds.into_inner();
-    println!("{kills} kills (seed {seed}), {rounds} rounds of writes, {told} changes told once each, {count:?}");
-    assert!(told >= rounds && rounds >= tenants.len(), "one for each round at least");
+    let (wrote, count) = (began.elapsed(), deployment.recovered());
+    let (made, told) = (writers.made(), told_once(&deployment.ground, &desks));
+    println!(
+        "{kills} kills (seed {seed}) in {wrote:.0?}, {made} changes answered, told once each: {told:?}, 0 lost, 0 twice, {count:?}"
+    );
+    assert!(told.values().all(|told| *told >= desks.len()), "of each service some");
+    assert!(told.values().sum::<usize>() >= made, "each change that was answered is told");
 }
 
 #[test]
@@ -117,103 +115,46 @@ fn a_broker_that_was_killed_is_found_again() {
     equal_of(&ground, &["profile"], &["registry"]);
 }
 
-/// A person, a domain of theirs that is watched and then changed, and a new name for the person. Each third domain goes again.
-fn write_one_of_each(services: &Services, tenant: &Tenant, round: usize) {
-    let (registry, profile) = (services.api("registry").unwrap(), services.api("profile").unwrap());
-    let name = Uuid::now_v7().to_string();
-    let people = tenant.path("/profiles");
-    let person = made(None, || {
-        let body = json!({"name": name, "jobTitle": "Tester", "email": format!("{name}@people.example"), "timeZone": "Europe/Zurich"});
-        profile.post(&people).token(&tenant.admin_token).json(&body)
-    });
-    let domains = tenant.path("/domains");
-    let domain = made(Some("businessOwnerId"), || {
-        let body = json!({"name": name, "businessOwnerId": person});
-        registry.post(&domains).token(&tenant.admin_token).json(&body)
-    });
-    let watches = tenant.path("/watches");
-    made(None, || {
-        let body = json!({"kind": "domain", "targetId": domain});
-        registry.post(&watches).token(&tenant.member_token).json(&body)
-    });
-    let domain = format!("{domains}/{domain}");
-    guarded(services, "registry", tenant, "PATCH", &domain, &json!({"description": name}));
-    let person = format!("{people}/{person}");
-    guarded(services, "profile", tenant, "PATCH", &person, &json!({"name": format!("{name} renamed")}));
-    if round.is_multiple_of(3) {
-        guarded(services, "registry", tenant, "DELETE", &domain, &json!({}));
-    }
+/// What of a service is told to whom: the kind of change, the kind of notification, and the column that names who is told.
+const TOLD: [(&str, &str, &str, &str); 4] = [
+    ("account", "OrganisationModified", "organisationModified", "login_id"),
+    ("profile", "ProfileModified", "profileModified", "profile_id"),
+    ("registry", "DomainModified", "domainModified", "profile_id"),
+    ("billing", "PaymentFailed", "paymentFailed", "login_id"),
+];
+
+/// Waits until each of these changes was told to whom it concerns, and to each once; how many there are, by service.
+fn told_once(ground: &Ground, desks: &[Desk]) -> BTreeMap<&'static str, usize> {
+    let list = |ids: Vec<uuid::Uuid>| ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
+    let members = list(desks.iter().map(|desk| desk.tenant.member_profile).collect());
+    let whom = list(desks.iter().flat_map(|desk| [desk.tenant.member_profile, desk.witness]).collect());
+    let told = |(service, change, notification, who): (&'static str, &str, &str, &str)| {
+        let of = if service == "profile" { format!("and c.entity_id in ({members})") } else { String::new() };
+        let made = format!(
+            "select c.request_id || ' ' || c.entity_id from {service}.changes c where c.kind = '{change}' {of}"
+        );
+        let told = format!(
+            "select n.request_id || ' ' || n.entity_id from notification.notifications n
+            where n.feed = '{service}' and n.kind = '{notification}' and n.{who} in ({whom})"
+        );
+        (service, each_once(ground, service, &made, &told))
+    };
+    TOLD.map(told).into()
 }
 
-/// Makes something, once it is known there what this field refers to.
-fn made(refers: Option<&str>, call: impl Fn() -> Call) -> Uuid {
-    until(|| {
-        let key = Uuid::now_v7().to_string();
-        let answer = until_answered(|| call().idempotency_key(&key));
-        match answer.status {
-            // What was just made elsewhere isn't known here yet. Anything else that is wrong stays so.
-            422 if refers.is_some_and(|field| answer.value()["errors"][0]["field"] == field) => Err(answer.describe()),
-            // A watch that is there already.
-            200 => Ok(answer.id()),
-            _ => Ok(answer.expect(201).id()),
-        }
-    })
-}
-
-/// A change of what is as it was read. Sent again after it was done: 412, or 404 where it is gone.
-fn guarded(services: &Services, service: &str, tenant: &Tenant, method: &str, path: &str, body: &behaviour::Value) {
-    let api = services.api(service).unwrap();
-    let etag = until_answered(|| api.get(path).token(&tenant.admin_token)).expect(200).etag();
-    let answer = until_answered(|| {
-        let call = api.request(method, path).token(&tenant.admin_token).if_match(&etag);
-        if method == "DELETE" { call } else { call.json(body) }
-    });
-    assert!([200, 204, 404, 412].contains(&answer.status), "{}", answer.describe());
-}
-
-/// Asks until there is an answer that says what became of it.
-fn until_answered(call: impl Fn() -> Call) -> Response {
-    until(|| match call().try_send() {
-        Ok(answer) if answer.status < 500 && answer.status != 429 => Ok(answer),
-        Ok(answer) => Err(answer.describe()),
-        Err(error) => Err(error.to_string()),
-    })
-}
-
-/// Asks until there is what was asked for; in the end says why not.
-fn until<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let began = Instant::now();
-    loop {
-        match ask() {
-            Ok(found) => return found,
-            Err(why) => assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}: {why}"),
-        }
-        // What is on its way up needs the processor more.
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Waits until each change of a domain was told to those who watch it; how many there are.
-pub fn told_once(ground: &Ground, members: &[Uuid]) -> usize {
-    let requests = |service: &str, sql: &str| texts(&mut ground.connect(service), sql);
-    let made: BTreeSet<_> =
-        requests("registry", "select request_id from registry.changes where kind = 'DomainModified'")
-            .into_iter()
-            .collect();
-    let members = members.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "select n.request_id from notification.notifications n
-        where n.feed = 'registry' and n.kind = 'domainModified' and n.profile_id in ({members})"
-    );
+fn each_once(ground: &Ground, service: &str, made: &str, notified: &str) -> usize {
+    let all = texts(&mut ground.connect(service), made);
+    let made: BTreeSet<_> = all.iter().cloned().collect();
+    assert_eq!(made.len(), all.len(), "{service}: each change can be told from the others");
     let mut told = Vec::new();
-    let all = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let soon = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         eventually("all are told", || {
-            told = requests("notification", &sql);
+            told = texts(&mut ground.connect("notification"), notified);
             (told.len() >= made.len()).then_some(())
         });
     }));
     let once: BTreeSet<_> = told.iter().cloned().collect();
-    assert!(all.is_ok(), "not told: {:?}", made.difference(&once).collect::<Vec<_>>());
-    assert_eq!((once.len(), &once), (told.len(), &made), "each once");
+    assert!(soon.is_ok(), "{service}: not told: {:?}", made.difference(&once).collect::<Vec<_>>());
+    assert_eq!((once.len(), &once), (told.len(), &made), "{service}: each once");
     told.len()
 }

@@ -21,3 +21,4 @@ mod relays;
 mod replays;
 mod suites;
 mod verify;
+mod writers;
