@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::console::Console;
 use crate::system::{self, clock};
 use crate::{Failure, Place, import};
 use common::{Format, home_for, print_line};
@@ -75,6 +76,9 @@ enum Command {
     Clock(ClockArgs),
 }
 
+/// Counted from the first of the ports.
+const CONSOLE_PORT: u16 = 10;
+
 #[derive(Debug, Args)]
 struct UpArgs {
     /// Use a throw-away database and home folder
@@ -97,7 +101,13 @@ struct UpArgs {
     /// Run services built with optimisation, for load
     #[arg(long)]
     release: bool,
-    /// How to print the URLs
+    /// Without the console: a page that shows live who blocks whom, with a load and known harms to switch on
+    #[arg(long)]
+    no_console: bool,
+    /// How many rows the console makes for its load, where it has none
+    #[arg(long, value_enum, default_value = "small")]
+    data: common::Data,
+    /// How to print the URLs; json has no console
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -179,7 +189,17 @@ fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
         release: args.release,
         ..system::Options::default()
     };
-    let died = system::run(&options, args.format == Format::Json)?;
+    let json = args.format == Format::Json;
+    let has_console = !json && !args.no_console && layout.architecture == system::Architecture::SharedDatabase;
+    let beside = |up: &system::Deployment| {
+        let port = if args.port_base == 0 { 0 } else { args.port_base.saturating_add(CONSOLE_PORT) };
+        let begin = || Console::begin(up.place(), up.home(), args.data.size(), port);
+        let begun = has_console.then(begin)?;
+        // All else is up, and of use without it.
+        let console = begun.map_err(|failure| eprintln!("There is no console: {failure}")).ok()?;
+        Some((console.url.clone(), console))
+    };
+    let died = system::run(&options, json, beside)?;
     Ok(ExitCode::from(u8::from(died > 0)))
 }
 

@@ -32,6 +32,8 @@ pub mod measure;
 
 pub mod experiments;
 
+pub mod console;
+
 pub mod sql;
 
 pub mod selftest;

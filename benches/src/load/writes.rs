@@ -37,6 +37,13 @@ pub struct Acknowledged {
 }
 
 impl Written {
+    /// Of a database where rows were changed before.
+    #[must_use]
+    pub fn since(versions: impl IntoIterator<Item = (Uuid, i64)>) -> Self {
+        let row = |(id, acknowledged)| (id, Row { acknowledged, pending: 0 });
+        Self(Mutex::new(State { rows: versions.into_iter().map(row).collect(), created: HashSet::new() }))
+    }
+
     /// The version that a change sent now must expect: the last one acknowledged and one more for each change under way.
     /// Two changes that cross on their way make the later one stale (412), which heals by itself with its answer.
     pub fn expect(&self, id: Uuid) -> i64 {

@@ -230,11 +230,12 @@ impl Deployment {
         self.layout
     }
 
-    /// Waits until `stop` of its options is true and everything is down; how many services died unasked until then.
-    pub fn wait(mut self) -> usize {
+    /// Waits until `stop` of its options is true and, after `before`, everything is down; how many services died unasked until then.
+    pub fn wait(mut self, before: impl FnOnce()) -> usize {
         while !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(TICK);
         }
+        before();
         self.running.end()
     }
 }

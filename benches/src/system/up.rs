@@ -13,17 +13,27 @@ use super::running::Options;
 use crate::{Failure, Place};
 
 /// Brings it up, shows what is where (`json`: as one line and nothing else), and goes on until Ctrl-C or SIGTERM. How many
-/// of its processes died unasked.
-pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
+/// of its processes died unasked. `beside` is what runs along with it, with its URL: it ends before it.
+pub fn run<T>(
+    options: &Options,
+    json: bool,
+    beside: impl FnOnce(&Deployment) -> Option<(String, T)>,
+) -> Result<usize, Failure> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&options.stop))
             .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
     }
     let up = Deployment::start(options, |news| eprintln!("{news}"))?;
-    let text = if json { up.place().line()? } else { text(&shown(up.place(), options)?, up.home(), up.up_json()) };
+    let beside = beside(&up);
+    let text = if json {
+        up.place().line()?
+    } else {
+        let console = beside.as_ref().map(|(url, _)| url.as_str());
+        text(&shown(up.place(), options)?, console, up.home(), up.up_json())
+    };
     // Who closed our standard output knows what they do: the system is up all the same.
     let _ = writeln!(std::io::stdout(), "{text}");
-    let died = up.wait();
+    let died = up.wait(|| drop(beside));
     eprintln!("Stopped.");
     Ok(died)
 }
@@ -40,12 +50,15 @@ fn shown(place: &Place, options: &Options) -> Result<Place, Failure> {
 }
 
 /// A table of URLs and a first request to paste, step by step.
-fn text(place: &Place, home: &Path, up_json: &Path) -> String {
+fn text(place: &Place, console: Option<&str>, home: &Path, up_json: &Path) -> String {
     let mut text = String::from("Everything is up.\n\n");
     let mut row = |name: &str, what: &str| {
         // Writing to a String can't fail.
         let _ = writeln!(text, "  {name:<15}{what}");
     };
+    if let Some(url) = console {
+        row("console", &format!("{url}   live: load, known harms, who blocks whom"));
+    }
     for (name, url) in &place.services {
         row(name, &format!("{url}   {url}/docs"));
     }

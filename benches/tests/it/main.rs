@@ -11,6 +11,7 @@ mod changes;
 mod clock;
 mod compared;
 mod composed;
+mod console;
 mod coupling;
 mod crash;
 mod dawdlers;

@@ -137,7 +137,8 @@ fn what_cannot_be_is_one_sentence() {
     assert_eq!(Command::new(LAB).args(["clock", "soon"]).output().unwrap().status.code(), Some(2));
 }
 
-fn read_until(printed: &Receiver<String>, end: &str) -> Vec<String> {
+/// What is printed up to a line with this.
+pub fn read_until(printed: &Receiver<String>, end: &str) -> Vec<String> {
     let mut text = Vec::new();
     while !text.last().is_some_and(|line: &String| line.contains(end)) {
         text.push(printed.recv_timeout(Duration::from_secs(300)).unwrap_or_else(|_| panic!("{text:#?}")));

@@ -107,6 +107,18 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
+    /// A picture of the page from its top to this height, as a PNG in base64.
+    ///
+    /// # Panics
+    ///
+    /// Where none is made.
+    #[must_use]
+    pub fn picture(&mut self, width: u32, height: u32) -> String {
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+        let answer = self.ask("Page.captureScreenshot", &json!({ "clip": clip, "captureBeyondViewport": true }));
+        answer["data"].as_str().unwrap_or_else(|| panic!("no picture: {answer}")).to_owned()
+    }
+
     /// Every URL that pages have asked for.
     #[must_use]
     pub fn asked(&self) -> Vec<&str> {

@@ -25,7 +25,7 @@ const SESSIONS_EVERY: Duration = Duration::from_millis(500);
 const COUNTERS_EVERY: Duration = Duration::from_secs(2);
 
 /// A question is repeated after so many times its own time: 0.4 % of a core for each of the two kinds that are asked all the time.
-const REST: u32 = 250;
+pub(super) const REST: u32 = 250;
 
 /// After a lost connection.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -113,7 +113,7 @@ fn look(locks: &mut Locks, shared: &Watching, ledger: &mut Ledger) -> Result<()>
         ledger.observe(&sample, &locks.sampler);
         let took = asked.elapsed().saturating_sub(locks.round_trip);
         cost += took;
-        let gap = (took * REST).clamp(GAP[0], GAP[1]);
+        let gap = (took * shared.rest).clamp(GAP[0], GAP[1]);
         if second_at.elapsed() >= Duration::from_secs(1) {
             second_at = Instant::now();
             let mut history = shared.history.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,7 +123,7 @@ fn look(locks: &mut Locks, shared: &Watching, ledger: &mut Ledger) -> Result<()>
         if sessions_at <= Instant::now() {
             let took = show(locks, shared, &sample, gap)?;
             cost += took;
-            sessions_at = Instant::now() + (took * REST).clamp(SESSIONS_EVERY, GAP[1]);
+            sessions_at = Instant::now() + (took * shared.rest).clamp(SESSIONS_EVERY, GAP[1]);
             let percent = cost.as_secs_f64() / began.elapsed().as_secs_f64().max(1.0) * 100.0;
             shared.change(|view| view.cost_percent = percent);
             shared.publish();
@@ -198,6 +198,6 @@ fn count(client: &mut Client, owners: &Owners, shared: &Watching) -> Result<&'st
             view.uses =
                 uses.into_iter().map(|((from, to), calls_per_second)| Use { from, to, calls_per_second }).collect();
         });
-        thread::sleep((took * REST).clamp(COUNTERS_EVERY, Duration::from_secs(60)));
+        thread::sleep((took * shared.rest).clamp(COUNTERS_EVERY, Duration::from_secs(60)));
     }
 }

@@ -5,6 +5,7 @@
 //! they find goes to every open page as server-sent events ([`http`]). Nothing is changed.
 
 mod ask;
+pub mod console;
 pub mod history;
 pub mod http;
 mod looking;
@@ -41,6 +42,8 @@ pub struct Options {
 
 /// What is known now. Threads write it, and pages read it.
 pub struct Watching {
+    /// Locks and sessions are asked for again after so many times as long as the server took.
+    rest: u32,
     view: Mutex<View>,
     history: Mutex<History>,
     booked: Mutex<Vec<Entry>>,
@@ -54,7 +57,16 @@ impl Watching {
     /// # Errors
     /// When the database can't be reached: later losses of the connection are shown on the page.
     pub fn begin(options: Options) -> Result<Arc<Self>> {
+        Self::begin_with(options, looking::REST)
+    }
+
+    /// The same with another rest: `20` costs a server of one's own up to 5 % of a core, and shows what is so within a second.
+    ///
+    /// # Errors
+    /// As for [`Watching::begin`].
+    pub fn begin_with(options: Options, rest: u32) -> Result<Arc<Self>> {
         let shared = Arc::new(Self {
+            rest,
             view: Mutex::default(),
             history: Mutex::default(),
             booked: Mutex::default(),

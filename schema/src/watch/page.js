@@ -15,6 +15,7 @@ const colour = (pair) => {
   return coloured.get(pair);
 };
 let seconds = [];
+let waiting = new Set();
 
 // Everything from the database is put in as text, never as markup.
 const element = (name, attributes = {}, ...children) => {
@@ -62,11 +63,12 @@ function tree(blocked) {
 }
 
 function graph(view) {
-  const names = Object.keys(view.services).sort();
+  // A service without sessions keeps its place; a harm of the lab that is over leaves none behind.
+  const names = Object.keys(view.services).filter((name) => !name.startsWith("lab_") || view.services[name].sessions).sort();
   const shown = names.slice(0, 14);
   const spot = new Map(shown.map((name, n) => {
     const angle = 2 * Math.PI * n / Math.max(shown.length, 1) - Math.PI / 2;
-    return [name, [260 + 180 * Math.cos(angle), 180 + 140 * Math.sin(angle)]];
+    return [name, [300 + 222 * Math.cos(angle), 200 + 172 * Math.sin(angle)]];
   }));
   const byPid = new Map(view.blocked.map((one) => [one.pid, one]));
   const root = (one, seen) => {
@@ -99,7 +101,7 @@ function graph(view) {
     parts.push(element("text", { x, y: y - 3, "text-anchor": "middle" }, name.length > 16 ? `${name.slice(0, 15)}…` : name));
     parts.push(element("text", { x, y: y + 13, "text-anchor": "middle", class: "small" }, calls));
   }
-  if (names.length > shown.length) parts.push(element("text", { x: 8, y: 352, class: "small" }, `and ${names.length - shown.length} more`));
+  if (names.length > shown.length) parts.push(element("text", { x: 8, y: 392, class: "small" }, `and ${names.length - shown.length} more`));
   at("graph").replaceChildren(...parts);
 }
 
@@ -138,6 +140,7 @@ function show(view) {
   document.title = `${view.database}: dba watch`;
   at("status").textContent = view.trouble ? `no answer, trying again: ${view.trouble}` : `live, ${new Date(view.atMs).toLocaleTimeString()}`;
   at("status").classList.toggle("trouble", Boolean(view.trouble));
+  waiting = new Set(view.blocked.filter((one) => one.waits).map((one) => one.service));
   tree(view.blocked);
   graph(view);
   rows("waits", view.waits, (one) => [[one.service], [one.what], [String(one.sessions), { class: "number" }]], "Every session is idle.");

@@ -6,7 +6,7 @@ use std::iter;
 use crate::modules::Arrow;
 
 /// Folders of `benches/src`, from what uses nothing to what uses all.
-pub const LAYERS: [&str; 17] = [
+pub const LAYERS: [&str; 18] = [
     "stats",
     "import",
     "data",
@@ -19,6 +19,7 @@ pub const LAYERS: [&str; 17] = [
     "target",
     "measure",
     "experiments",
+    "console",
     "sql",
     "selftest",
     "bench",

@@ -1,5 +1,7 @@
 //! Logins `lab_*`, made for an arm and dropped after it: what they do, the product's roles are refused.
 
+use std::sync::LazyLock;
+
 use postgres::Client;
 use schema::connection::Address;
 
@@ -7,8 +9,8 @@ use crate::Failure;
 use crate::data::{connect, failed};
 use crate::measure::sessions::Actor;
 
-/// Known to everybody who reads this: the logins exist on a database made for the run, for as long as an arm.
-const PASSWORD: &str = "only for a throw-away cluster";
+/// Of all of them, another one in each process: the database may be somebody's that others reach, too.
+static PASSWORD: LazyLock<String> = LazyLock::new(|| format!("{:032x}", rand::random::<u128>()));
 
 /// Makes an actor's login, with what it may do.
 pub fn make(superuser_url: &str, actor: &Actor) -> Result<(), Failure> {
@@ -21,9 +23,8 @@ pub fn make(superuser_url: &str, actor: &Actor) -> Result<(), Failure> {
     let known = client
         .query_opt("select from pg_catalog.pg_roles where rolname = $1", &[role])
         .map_err(|error| failed(&doing, &error))?;
-    if known.is_none() {
-        run(&mut client, &format!("create role {role} login password '{PASSWORD}'"))?;
-    }
+    let make = if known.is_none() { "create" } else { "alter" };
+    run(&mut client, &format!("{make} role {role} login password '{}'", *PASSWORD))?;
     // The right to connect isn't everybody's here.
     let name: String = client
         .query_one("select pg_catalog.current_database()::text", &[])
@@ -50,5 +51,5 @@ pub fn drop(superuser_url: &str, role: &str) -> Result<(), Failure> {
 
 /// The database of this URL, as this login.
 pub fn address(superuser_url: &str, role: &str) -> Result<Address, Failure> {
-    Ok(schema::session::address(superuser_url)?.as_login(role, Some(PASSWORD)))
+    Ok(schema::session::address(superuser_url)?.as_login(role, Some(PASSWORD.as_str())))
 }

@@ -1,6 +1,8 @@
 //! One session of an actor: rounds of its script until the arm ends.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -15,6 +17,9 @@ use crate::stats::Histogram;
 
 /// A statement that waits for longer has met something that doesn't end by itself.
 const STATEMENT_MAX: &str = "30s";
+
+/// How soon a session that sleeps notices that it is over.
+const SLICE: Duration = Duration::from_millis(50);
 
 /// What became of an actor's rounds.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +59,7 @@ pub struct Session {
     address: Address,
     client: Option<Client>,
     values: Values,
+    over: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -74,6 +80,7 @@ impl Session {
             client: None,
             // Sessions number their rounds in ranges of their own.
             values: Values { org, orgs, n: number << 32 },
+            over: Arc::default(),
         };
         if !actor.reconnect {
             session.connect().map_err(|error| match error {
@@ -84,12 +91,19 @@ impl Session {
         Ok(session)
     }
 
+    /// Ends early, within a round too, once this is true; a statement that waits is for others to end.
+    #[must_use]
+    pub fn ended_by(mut self, over: &Arc<AtomicBool>) -> Self {
+        self.over = Arc::clone(over);
+        self
+    }
+
     /// Rounds from `start` to `end`.
     #[must_use]
     pub fn run(mut self, start: Instant, end: Instant) -> Rounds {
         let mut rounds = Rounds::default();
         let first = start + Duration::from_millis(self.actor.start_ms);
-        sleep_until(first);
+        self.sleep_until(first);
         for round in 0..self.actor.rounds.unwrap_or(u64::MAX) {
             let due = match self.actor.every_ms {
                 Some(ms) => first + Duration::from_secs_f64(ms / 1000.0 * round as f64),
@@ -97,10 +111,13 @@ impl Session {
             };
             if due >= end {
                 // An idle session keeps its connection.
-                sleep_until(end);
+                self.sleep_until(end);
                 break;
             }
-            sleep_until(due);
+            self.sleep_until(due);
+            if self.over.load(Ordering::Relaxed) {
+                break;
+            }
             self.values.n += 1;
             match self.round() {
                 Ok(()) => rounds.good += 1,
@@ -139,10 +156,16 @@ impl Session {
 
     fn steps(&mut self, steps: &[Step], values: &Values) -> Result<(), connection::Error> {
         for step in steps {
-            match (step, &mut self.client) {
-                (Step::Sleep(pause), _) => std::thread::sleep(*pause),
-                (Step::Statement(text), Some(client)) => client.batch_execute(&values.fill(text))?,
-                (Step::Statement(_), None) => {}
+            if self.over.load(Ordering::Relaxed) {
+                break;
+            }
+            match step {
+                Step::Sleep(pause) => self.sleep_until(Instant::now() + *pause),
+                Step::Statement(text) => {
+                    if let Some(client) = &mut self.client {
+                        client.batch_execute(&values.fill(text))?;
+                    }
+                }
             }
         }
         Ok(())
@@ -154,8 +177,14 @@ impl Session {
             let _ = client.batch_execute("rollback");
         }
     }
-}
 
-fn sleep_until(moment: Instant) {
-    std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+    fn sleep_until(&self, moment: Instant) {
+        while !self.over.load(Ordering::Relaxed) {
+            let left = moment.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(SLICE));
+        }
+    }
 }
