@@ -55,6 +55,8 @@ fn row(result: &ResultFile, service: &str, combination: &str) -> Option<[String;
     }
     let per = |value: f64| value / sum.driven as f64 * 1000.0;
     let cost = &sum.cost;
+    // No statement: nobody counted them.
+    let counted = |value: f64| if cost.calls > 0 { format!("{:.0}", per(value)) } else { "not known".to_owned() };
     (sum.driven > 0).then(|| {
         [
             capital(service),
@@ -64,9 +66,9 @@ fn row(result: &ResultFile, service: &str, combination: &str) -> Option<[String;
             format!("{:.3}", per(cost.cpu_s)),
             format!("{:.3}", per(cost.process_cpu_s)),
             format!("{:.3}", per(cost.run_queue_s + cost.process_run_queue_s)),
-            format!("{:.0}", per(cost.calls as f64)),
-            format!("{:.0}", per((cost.blocks_hit + cost.blocks_read) as f64)),
-            format!("{:.0}", per(cost.wal_bytes / 1000.0)),
+            counted(cost.calls as f64),
+            counted((cost.blocks_hit + cost.blocks_read) as f64),
+            counted(cost.wal_bytes / 1000.0),
         ]
     })
 }

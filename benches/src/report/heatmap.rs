@@ -16,7 +16,7 @@ pub fn heatmap(result: &ResultFile) -> Markup {
     };
     let has_entries = |metric: &Metric| matrix.entries.iter().any(|entry| entry.metric == *metric);
     let (shown, missing): (Vec<Metric>, Vec<Metric>) =
-        Metric::ALL.into_iter().filter(has_entries).partition(|metric| mostly_full(matrix, *metric));
+        Metric::ALL.into_iter().filter(has_entries).partition(|metric| is_printed(matrix, *metric));
     let tab = |metric: Metric| {
         let tab = html! {
             div.tab {
@@ -38,10 +38,11 @@ pub fn heatmap(result: &ResultFile) -> Markup {
     tabs("matrix", "Who slows whom", 0, &all, &below)
 }
 
-/// Whether at least half of a metric's cells hold a figure: a matrix that is mostly empty isn't printed.
-fn mostly_full(matrix: &Matrix, metric: Metric) -> bool {
+/// Whether at least half of a metric's cells hold a figure, or one of them is a finding: a matrix that is mostly empty isn't printed otherwise.
+fn is_printed(matrix: &Matrix, metric: Metric) -> bool {
     let of: Vec<&Entry> = matrix.entries.iter().filter(|entry| entry.metric == metric).collect();
     of.iter().filter(|entry| entry.enough_data).count() * 2 >= of.len().max(1)
+        || of.iter().any(|entry| matrix.verdict(entry) == Verdict::Worse)
 }
 
 /// What there is of it in numbers, and which run has enough.

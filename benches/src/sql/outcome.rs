@@ -117,7 +117,7 @@ impl SqlOutcome {
         let foreign = all.filter(|(_, wait)| wait.waiting != wait.root && wait.seconds >= LEAST_S);
         let (of, wait) = foreign.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))?;
         Some(format!(
-            "{} waited longest for {}: {:.1} s in {}, for {}. It waited in “{}” while the other one held what “{}” took.",
+            "{} waited longest for {}: {:.1} s in {}, for {}. It waited in “{}”; the other one, which held the lock, had last run “{}”.",
             capital(&wait.waiting),
             capital(&wait.root),
             wait.seconds,
@@ -172,6 +172,7 @@ impl SqlOutcome {
         Table::new(&["service", "while running"], &["limit ms", "p99 ms"], &["limit"])
             .titled("The limits of the workload file, over all replicates")
             .rows(rows)
+            .note("One that is exceeded, with whatever else runs, makes the exit code 1.")
     }
 
     fn growth_note(&self) -> Option<String> {
