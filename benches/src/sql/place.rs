@@ -67,10 +67,19 @@ impl Place {
     /// # Errors
     /// A usage error where that is refused: an unknown role, others at work, no rights to copy. Nothing is left then.
     pub fn prepare(url: &str, wanted: &Wanted, logins: &[String]) -> Result<Self, Failure> {
+        Self::prepare_with(url, wanted, logins, passwords(&address(url)?, logins))
+    }
+
+    /// The same, with these passwords of the logins.
+    pub(super) fn prepare_with(
+        url: &str,
+        wanted: &Wanted,
+        logins: &[String],
+        passwords: BTreeMap<String, String>,
+    ) -> Result<Self, Failure> {
         let source = address(url)?;
         let guard = Guard::take(url)?;
         roles_are_there(url, logins)?;
-        let passwords = passwords(&source, logins);
         let place = |admin: Address, how: String| Self {
             admin,
             logins: BTreeMap::new(),

@@ -100,11 +100,14 @@ impl std::fmt::Display for Outcome {
 pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     let cluster = Cluster::find_or_start(&ClusterOptions { careless: false, ..ClusterOptions::ephemeral() })?;
     let folder = tempfile::tempdir().map_err(|error| cannot("make a folder", &error))?;
-    let url = prepared(cluster.url())?;
+    // Real for as long as the server lives.
+    let password = format!("{:032x}", rand::random::<u128>());
+    let url = prepared(cluster.url(), &password)?;
     let program = client_tool("pgbench", &mut Session::connect_uncounted(&url)?)?;
     let workload = workload(folder.path(), plan)?;
     let wanted = Wanted::InPlace { database: DATABASE.to_owned(), beside_others: true };
-    let place = Place::prepare(&url, &wanted, &[PAYER.to_owned()])?;
+    let passwords = [(PAYER.to_owned(), password)].into();
+    let place = Place::prepare_with(&url, &wanted, &[PAYER.to_owned()], passwords)?;
     let login = place.login(PAYER)?.clone();
     let drive = Drive::new(workload, place, &folder.path().join("lab"))?;
     let by_hand = ByHand { program, login, folder: folder.path().to_owned(), plan };
@@ -139,10 +142,10 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
 }
 
 /// A database with pgbench's tables and the login.
-fn prepared(server: &str) -> Result<String, Failure> {
+fn prepared(server: &str, password: &str) -> Result<String, Failure> {
     let mut session = Session::connect_uncounted(server)?;
     session.run(&format!("create database {DATABASE}"), "the database")?;
-    session.run(&format!("create role {PAYER} login"), "the login")?;
+    session.run(&format!("create role {PAYER} login password '{password}'"), "the login")?;
     let at = address(server)?.in_database(DATABASE);
     let program = client_tool("pgbench", &mut session)?;
     let mut command = Command::new(program);
