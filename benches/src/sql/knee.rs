@@ -98,6 +98,7 @@ pub struct KneeStep {
 /// A usage error where it is refused: see `Place::prepare`; no service has a limit; a script fails.
 pub fn knee(options: &KneeOptions, stop: &AtomicBool, say: impl Fn(&str, &KneeStep)) -> Result<Knees, Failure> {
     let mut workload = SqlWorkload::read(&options.workload)?;
+    workload.has_others(0)?;
     workload.services.values_mut().for_each(|of| of.p99_limit_ms = of.p99_limit_ms.or(options.limit_ms));
     let limited = |name: &str| workload.services.get(name).is_some_and(|of| of.p99_limit_ms.is_some());
     let mut wanted: Vec<String> = workload.services.keys().filter(|name| limited(name)).cloned().collect();

@@ -56,6 +56,7 @@ const WITH_REMEDY: &str = "with-remedy";
 /// A usage error where it is refused: see `Place::prepare`; or a script fails, or the remedy, or its undo.
 pub fn run(options: &SqlOptions, stop: &AtomicBool) -> Result<PathBuf, Failure> {
     let mut workload = SqlWorkload::read(&options.workload)?;
+    workload.has_others(usize::from(options.harm.is_some()))?;
     let remedy = options.remedy.as_ref().map(|(remedy, undo)| Remedy::read(remedy, undo)).transpose()?;
     let logins: Vec<String> = workload.logins().into_keys().collect();
     let place = Place::prepare(&options.url, &options.wanted, &logins)?;

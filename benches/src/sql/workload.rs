@@ -112,9 +112,22 @@ impl SqlWorkload {
         Ok(read)
     }
 
+    /// Refuses a single service, where not so many others are added: a known harm is one.
+    ///
+    /// # Errors
+    /// A usage error.
+    pub fn has_others(&self, added: usize) -> Result<(), Failure> {
+        if self.services.len() + added < 2 {
+            return Err(Failure::usage(
+                "Expected two services or more in the workload file: one alone is slowed by nobody. With --with a known harm is the other one.",
+            ));
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), String> {
-        if self.services.len() < 2 {
-            return Err("expected two services or more: one alone is slowed by nobody".to_owned());
+        if self.services.is_empty() {
+            return Err("it has no service".to_owned());
         }
         let mut logins = BTreeSet::new();
         for (name, of) in &self.services {
@@ -221,10 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn one_alone_is_slowed_by_nobody() {
+        let one = read(A).unwrap();
+        assert!(one.has_others(0).is_err() && one.has_others(1).is_ok());
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let b = |more: &str| format!("{A}[services.b]\n{more}\nscripts = [{{ file = \"b.sql\" }}]");
         for (text, why) in [
-            (A.to_owned(), "two services"),
+            ("[services]".to_owned(), "no service"),
             (b("rate-per-s = 0"), "rate-per-s"),
             (b("rate-per-s = 1\nlogin = \"a\""), "also another service's"),
             (b("rate-per-s = 1\nrate = 2"), "unknown field"),
