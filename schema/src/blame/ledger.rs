@@ -32,8 +32,7 @@ pub struct Entry {
     pub root: String,
     /// Why.
     pub cause: Cause,
-    /// Seconds waited, from `waitstart` to the midpoint of the two samples between which the wait ended. Several blockers
-    /// or roots share a moment in equal parts.
+    /// Seconds from `waitstart` to the midpoint of the two samples between which the wait ended; blockers and roots share a moment equally.
     pub seconds: f64,
     /// Waits that contributed.
     pub waits: u64,
@@ -191,7 +190,9 @@ fn keys(sample: &Sample, waiter: &Waiter, roles: &impl Roles) -> Vec<Key> {
     let cause = sample.cause(waiter);
     let waiting = roles.role(waiter.pid);
     let roots_of = |blocker: i32| {
-        let roots = sample.roots(blocker);
+        let mut roots = sample.roots(blocker);
+        // In a deadlock the way from the blocker leads back: nobody waits for itself.
+        roots.remove(&waiter.pid);
         if roots.is_empty() { vec![blocker] } else { roots.into_iter().collect() }
     };
     waiter
@@ -268,6 +269,15 @@ mod tests {
         ledger.observe(&sample(10, &[(11, 0, &[10]), (12, 0, &[11])]), &roles());
         let second = ledger.entries().into_iter().find(|entry| entry.direct == "registry").expect("12 waits for 11");
         assert_eq!((second.root.as_str(), second.seconds), ("account", 0.01));
+    }
+
+    #[test]
+    fn in_a_deadlock_each_waits_for_the_other() {
+        let mut ledger = Ledger::new();
+        ledger.observe(&sample(0, &[]), &roles());
+        ledger.observe(&sample(10, &[(10, 0, &[11]), (11, 0, &[10])]), &roles());
+        let entries = ledger.entries();
+        assert!(entries.len() == 2 && entries.iter().all(|of| of.waiting != of.root), "{entries:?}");
     }
 
     #[test]
