@@ -12,6 +12,8 @@ create function pg_temp.moment(n bigint) returns timestamptz language sql immuta
 create temp table sizes as
     select o, greatest(5, round($apis * power(o, -0.8) / sum(power(o, -0.8)) over ())::int) as apis
     from generate_series(1, $organisations) o;
+-- There may be others, whose rows stay as they are.
+create temp table made as select pg_temp.id('organisation', o) as id from sizes;
 
 insert into account.organisations (id, name, plan_code, version, created_at, updated_at)
     select pg_temp.id('organisation', o), 'Organisation ' || o, 'enterprise', 1, pg_temp.moment(o), pg_temp.moment(o)
@@ -22,7 +24,7 @@ insert into profile.profiles (organisation_id, id, name, job_title, email, time_
         'person' || p || '@o' || o || '.example', 'Europe/Berlin', 1, pg_temp.moment(p), pg_temp.moment(p)
     from sizes, generate_series(1, 20) p;
 insert into profile.notification_settings (organisation_id, profile_id, mode, version, updated_at)
-    select organisation_id, id, 'instant', 1, created_at from profile.profiles;
+    select organisation_id, id, 'instant', 1, created_at from profile.profiles where organisation_id in (select id from made);
 insert into profile.head_counts (organisation_id, users)
     select pg_temp.id('organisation', o), 20 from sizes;
 
@@ -37,7 +39,8 @@ insert into account.logins (organisation_id, id, email, password_hash, scope, pr
 insert into notification.addresses (organisation_id, address_id, confirmed_at)
     select a.organisation_id, encode(substr(sha256(convert_to(a.email, 'UTF8')), 1, 16), 'hex')::uuid, pg_temp.moment(0)
     from (select organisation_id, email from profile.profiles union
-        select organisation_id, email from account.logins where organisation_id is not null) a;
+        select organisation_id, email from account.logins where organisation_id is not null) a
+    where a.organisation_id in (select id from made);
 
 insert into registry.domains (organisation_id, id, name, version, created_at, updated_at)
     select pg_temp.id('organisation', o), pg_temp.id('domain', o, d), 'Domain ' || d, 1, pg_temp.moment(d), pg_temp.moment(d)
@@ -54,10 +57,10 @@ insert into registry.apis (organisation_id, id, sub_domain_id, name, title, desc
     from sizes, generate_series(1, apis) a;
 insert into registry.versions (organisation_id, api_id, major, minor, status, created_at, updated_at)
     select organisation_id, id, 1, v, (array['retired', 'production', 'development'])[v + 1], created_at, created_at
-    from registry.apis, generate_series(0, 2) v;
+    from registry.apis, generate_series(0, 2) v where organisation_id in (select id from made);
 insert into registry.api_tags (organisation_id, api_id, tag)
     select organisation_id, id, 'tag-' || (('x' || substr(id::text, 1, 4))::bit(16)::int + t) % 40
-    from registry.apis, generate_series(0, 1) t;
+    from registry.apis, generate_series(0, 1) t where organisation_id in (select id from made);
 insert into registry.usage (organisation_id, apis, domains, sub_domains)
     select pg_temp.id('organisation', o), apis, 5, 20 from sizes;
 insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at)
@@ -68,15 +71,17 @@ insert into registry.watches (organisation_id, id, profile_id, kind, target_id, 
 insert into billing.runs (id, period, status, organisations, invoices, amount_cents, snapshot_at, finished_at, version, created_at, updated_at)
     select pg_temp.id('run', m), to_char(date '2024-12-01' + m * interval '1 month', 'YYYY-MM'), 'done',
         $organisations, $organisations, $organisations * 99900::bigint, pg_temp.moment(m), pg_temp.moment(m), 1, pg_temp.moment(m), pg_temp.moment(m)
-    from generate_series(1, 12) m;
+    from generate_series(1, 12) m
+    on conflict do nothing;
 insert into billing.invoices (organisation_id, id, run_id, period, currency, amount_cents, status, issued_at, paid_at,
         version, created_at, updated_at)
-    select pg_temp.id('organisation', o), pg_temp.id('invoice', o, m), pg_temp.id('run', m),
+    select pg_temp.id('organisation', o), pg_temp.id('invoice', o, m),
+        (select id from billing.runs where period = to_char(date '2024-12-01' + m * interval '1 month', 'YYYY-MM')),
         to_char(date '2024-12-01' + m * interval '1 month', 'YYYY-MM'), 'EUR', 99900, 'paid', pg_temp.moment(m),
         pg_temp.moment(m), 1, pg_temp.moment(m), pg_temp.moment(m)
     from sizes, generate_series(1, 12) m;
 insert into billing.invoice_lines (organisation_id, invoice_id, position, item, quantity, unit_price_cents, amount_cents)
-    select organisation_id, id, 1, 'plan', 1, 99900, 99900 from billing.invoices;
+    select organisation_id, id, 1, 'plan', 1, 99900, 99900 from billing.invoices where organisation_id in (select id from made);
 
 insert into notification.notifications (organisation_id, id, profile_id, kind, entity_id, request_id, title,
         body, at, created_at, pending)

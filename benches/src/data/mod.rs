@@ -58,7 +58,7 @@ pub struct Dataset {
     pub organisations: Vec<Organisation>,
 }
 
-/// Fills an empty database. Needs a superuser: it stands in for what the services would have written over months.
+/// Fills a database; rows of other organisations stay as they are. Needs a superuser: it stands in for what the services would have written over months.
 pub fn generate(client: &mut Client, size: Size, seed: u64) -> Result<(), Failure> {
     let sql = include_str!("generate.sql")
         .replace("$apis", &size.apis.to_string())
