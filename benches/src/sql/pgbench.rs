@@ -89,13 +89,7 @@ impl Pgbench {
     fn command(&self, of: &SqlService, login: &Address) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["-n", "-M", of.query_mode.name(), &format!("--max-tries={}", of.tries)]);
-        // The password goes by the environment, where other users of the machine don't see it.
-        for (variable, value) in login.variables() {
-            match value {
-                Some(value) => command.env(variable, value),
-                None => command.env_remove(variable),
-            };
-        }
+        as_login(&mut command, login);
         command
     }
 
@@ -117,6 +111,17 @@ impl Pgbench {
         let child = command.spawn().map_err(cannot)?;
         Ok(Run { name: name.to_owned(), child, started, until: Instant::now() + within, out, err, log })
     }
+}
+
+/// As this login, whatever the environment says. The password goes by the environment, where other users of the machine don't see it.
+pub(super) fn as_login<'a>(command: &'a mut Command, login: &Address) -> &'a mut Command {
+    for (variable, value) in login.variables() {
+        match value {
+            Some(value) => command.env(variable, value),
+            None => command.env_remove(variable),
+        };
+    }
+    command
 }
 
 /// A running pgbench; ended with the value.

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::drive::Drive;
 use super::log::{Log, Summary};
+use super::pgbench::as_login;
 use super::place::{Place, Wanted};
 use super::workload::{QueryMode, Script, SqlService, SqlWorkload};
 use crate::Failure;
@@ -150,7 +151,7 @@ fn prepared(server: &str, password: &str) -> Result<String, Failure> {
     let program = client_tool("pgbench", &mut session)?;
     let mut command = Command::new(program);
     command.args(["-i", "-q", "-s", "5"]);
-    ended(with(&mut command, &at))?;
+    ended(as_login(&mut command, &at))?;
     let url = at.url();
     Session::connect_uncounted(&url)?
         .run(&format!("grant select, update on public.pgbench_accounts to {PAYER}"), "its rights")?;
@@ -191,23 +192,12 @@ impl ByHand {
         command.args(["-T", &whole_s.to_string(), "-l", "--log-prefix"]).arg(&prefix);
         command.arg("-f").arg(self.folder.join("pay.sql"));
         let started_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
-        let (id, out) = ended(with(&mut command, &self.login))?;
+        let (id, out) = ended(as_login(&mut command, &self.login))?;
         let log = Log::read([Path::new(&format!("{}.{id}", prefix.display()))])?;
         let connecting_ms = Summary::read(&out).map_or(0.0, |summary| summary.connecting_ms);
         let from_us = started_us + (connecting_ms * 1000.0) as u64 + SETTLE.as_micros() as u64;
         median_ms(log.record(PAYER, &[], from_us, seconds as f64).response.get(&Answer::Ok))
     }
-}
-
-/// For this login, whatever the environment says.
-fn with<'a>(command: &'a mut Command, login: &Address) -> &'a mut Command {
-    for (variable, value) in login.variables() {
-        match value {
-            Some(value) => command.env(variable, value),
-            None => command.env_remove(variable),
-        };
-    }
-    command
 }
 
 /// Its process id and what it printed.
