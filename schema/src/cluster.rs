@@ -20,6 +20,7 @@ use std::process::{Child, Command, Stdio};
 use crate::embedded::ADMINISTRATOR;
 use crate::error::{Doing, Error, Result};
 use crate::passwords::Passwords;
+use crate::ports;
 use crate::session::Session;
 
 pub mod account;
@@ -31,7 +32,7 @@ mod watchdog;
 
 use account::Account;
 use binaries::Binaries;
-use folder::{configure, free_port, is_free, make_data_folder, socket_folder, superuser_password};
+use folder::{configure, make_data_folder, socket_folder, superuser_password};
 pub use options::{ClusterOptions, Life, home};
 use postmaster::Postmaster;
 
@@ -121,11 +122,11 @@ impl Cluster {
         let mut port = fs::read_to_string(home.join("port"))
             .ok()
             .and_then(|text| text.trim().parse().ok())
-            .filter(|port| is_free(*port));
+            .filter(|port| ports::is_free(*port));
         for attempt in 0.. {
             let at = match port.take() {
                 Some(port) => port,
-                None => free_port()?,
+                None => ports::free_port().doing("looking for a free port")?,
             };
             configure(&data, &binaries, options, at, &run)?;
             let file =

@@ -27,6 +27,7 @@ mod nouns;
 pub mod own_database;
 mod own_path;
 mod passwords;
+pub mod ports;
 pub mod progress;
 pub mod reconcile;
 pub mod record;

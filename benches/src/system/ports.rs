@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, TcpListener};
 
+use schema::ports::free_port;
+
 use super::services::Service;
 use crate::Failure;
 
@@ -12,13 +14,12 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
     let mut held = Vec::new();
     for service in services {
         let port = match base {
-            0 => 0,
+            0 => free_port().map_err(|error| none(&error))?,
             _ => base.checked_add(service.port).ok_or_else(|| {
                 Failure::usage(format!("--port-base {base} leaves no port for {}: use a smaller one.", service.name))
             })?,
         };
-        let listener = if port == 0 { free() } else { TcpListener::bind(("127.0.0.1", port)) };
-        held.push(listener.map_err(|error| {
+        held.push(TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
             Failure::could_not_run(format!(
                 "Port {port} for {} isn't free ({error}): stop what listens there, or choose others with --port-base.",
                 service.name
@@ -26,23 +27,16 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
         })?);
     }
     let ports: Result<Vec<u16>, _> = held.iter().map(|held| held.local_addr().map(|address| address.port())).collect();
-    ports.map_err(|error| Failure::could_not_run(format!("No free port was found: {error}.")))
+    ports.map_err(|error| none(&error))
 }
 
 /// A free one for a further process.
 pub fn free_address() -> Result<SocketAddr, Failure> {
-    let address = free().and_then(|held| held.local_addr());
-    address.map_err(|error| Failure::could_not_run(format!("No free port was found: {error}.")))
+    Ok(SocketAddr::from(([127, 0, 0, 1], free_port().map_err(|error| none(&error))?)))
 }
 
-/// Below those that the system gives to outgoing connections (32768 and up, usually), or one of a service that was started
-/// first could have it before the service that it was chosen for; any, where none of these is found soon.
-fn free() -> std::io::Result<TcpListener> {
-    let tries = (0..64).map(|_| rand::random_range(16_384..32_768_u16));
-    tries
-        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
-        .next()
-        .map_or_else(|| TcpListener::bind(("127.0.0.1", 0)), Ok)
+fn none(error: &std::io::Error) -> Failure {
+    Failure::could_not_run(format!("No free port was found: {error}."))
 }
 
 #[cfg(test)]

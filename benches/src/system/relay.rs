@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn without_anybody_behind_it_the_connection_ends() {
-        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let gone = SocketAddr::from(([127, 0, 0, 1], schema::ports::free_port().unwrap()));
         let relay = Relay::before(&format!("http://{gone}")).unwrap();
         assert!(matches!(connect(relay.url()).read(&mut [0]), Ok(0) | Err(_)));
         assert!(Relay::before("http://nobody").is_err());

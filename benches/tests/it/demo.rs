@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use schema::ports::free_port;
 use schema::testing::TestCluster;
 use serde_yaml_ng::{Mapping, Value};
 
@@ -52,10 +52,6 @@ fn environment(of: &Mapping) -> Vec<(String, String)> {
     all.map(|(name, value)| (name.as_str().unwrap().to_owned(), text(value))).collect()
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// What the demo's names mean on this machine.
 struct Here {
     cluster: TestCluster,
@@ -68,8 +64,8 @@ impl Here {
     fn new() -> Self {
         // What stands beside `lab` is built by now.
         shared();
-        let ports = services().into_keys().map(|name| (name, free_port())).collect();
-        Self { cluster: TestCluster::bare(), ports, smtp: free_port(), folder: OwnHome::new() }
+        let ports = services().into_keys().map(|name| (name, free_port().unwrap())).collect();
+        Self { cluster: TestCluster::bare(), ports, smtp: free_port().unwrap(), folder: OwnHome::new() }
     }
 
     /// A text of the demo with addresses of this machine.

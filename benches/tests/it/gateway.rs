@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use behaviour::assert::eventually;
@@ -83,7 +83,7 @@ fn refusals(up: &Deployment, origin: &str) {
 /// until they end.
 fn too_many(up: &Deployment) {
     let folder = tempfile::tempdir().unwrap();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], schema::ports::free_port().unwrap()));
     let mut urls: BTreeMap<&str, String> =
         lab::system::services::names().map(|name| (name, up.place().services[name].clone())).collect();
     urls.insert(gateway::PORT.name, format!("http://{address}"));

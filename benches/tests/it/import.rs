@@ -182,7 +182,7 @@ fn a_malformed_file_changes_nothing() {
 #[test]
 fn nobody_there_is_one_sentence() {
     let sample = sample(3);
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], schema::ports::free_port().unwrap()));
     let output = Command::new(LAB)
         .arg("import")
         .arg(&sample.file)

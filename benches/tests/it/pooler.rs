@@ -43,10 +43,7 @@ struct Pooler {
 impl Pooler {
     /// In front of the server of these URLs, with a user for each.
     fn start(program: &Path, transactions: bool, urls: &[Url]) -> Self {
-        let port = {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap().port()
-        };
+        let port = schema::ports::free_port().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let users: String =
             urls.iter().map(|url| format!("\"{}\" \"{}\"\n", url.username(), url.password().unwrap())).collect();

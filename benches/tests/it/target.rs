@@ -155,7 +155,7 @@ fn a_target_where_nobody_can_sign_up_is_one_sentence() {
         let target = TargetFile::parse(&services(&[("account", url)])).unwrap();
         probe::probe(&target).unwrap_err().to_string()
     };
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], schema::ports::free_port().unwrap()));
     let said = refused(&format!("http://{nobody}"));
     assert!(said.contains("doesn't answer") && said.contains("refused"), "{said}");
     let said = refused(&shared().services["profile"]);

@@ -8,13 +8,13 @@
 //! `acks=all` of one node is not flushed to the disk, and Postgres' commits are: say so beside every number that is measured on it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use schema::ports::free_port;
 use tempfile::TempDir;
 
 use crate::Error;
@@ -131,9 +131,7 @@ impl Broker {
 
     fn start(jars: &Path, settings: &[(String, String)]) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("govrnanza-kafka-").tempdir()?;
-        let ports = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-        let [port, controller] = [ports[0].local_addr()?.port(), ports[1].local_addr()?.port()];
-        drop(ports);
+        let [port, controller] = [free_port()?, free_port()?];
         format(jars, folder.path(), [port, controller], settings)?;
         let java = java(jars, folder.path());
         let log = fs::File::create(folder.path().join("log"))?;

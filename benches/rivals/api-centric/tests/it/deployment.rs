@@ -1,7 +1,7 @@
 //! A whole architecture for one test.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -13,6 +13,7 @@ use clap::{Args, Parser};
 use kit::testing::{common, spawn_with};
 use mail_sink::MailSink;
 use schema::apply::install;
+use schema::ports::free_port;
 use schema::testing::TestCluster;
 use schema::testing::fixture::Rows;
 use schema::{ApplyOptions, OwnDatabase};
@@ -59,7 +60,7 @@ impl Deployment {
             let own = OwnDatabase::of(service).unwrap();
             install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
         }
-        let ports: HashMap<_, _> = SERVICES.map(|service| (service, free_port())).into();
+        let ports: HashMap<_, _> = SERVICES.map(|service| (service, free_port().unwrap())).into();
         let relays: HashMap<_, _> = ports.iter().map(|(service, port)| (*service, Relay::to(*port))).collect();
         let pem = account::keys::generate().unwrap();
         let (folder, mails) = (tempfile::tempdir().unwrap(), MailSink::start(&wanted()).unwrap());
@@ -227,8 +228,4 @@ impl Place<'_> {
 
 fn wanted() -> mail_sink::Options {
     mail_sink::Options { confirm: true, ..mail_sink::Options::default() }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -10,11 +10,10 @@ use std::time::Duration;
 use behaviour::assert::eventually;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use schema::ports::free_port;
 use schema::testing::needs;
 use self_contained::kafka;
 use tempfile::TempDir;
-
-use crate::process::free_port;
 
 /// Nothing but Java and what a shell needs on the PATH, no Maven, and a home folder of its own that holds no jars.
 struct Machine {
@@ -118,7 +117,7 @@ fn a_node_keeps_its_topics_where_it_is_killed() {
     let Some(machine) = Machine::find() else { return };
     ["java"].iter().for_each(|program| machine.has(program));
     let home = machine.distribution();
-    let [port, controller] = [(); 2].map(|()| free_port().to_string());
+    let [port, controller] = [(); 2].map(|()| free_port().unwrap().to_string());
     let node = |folder: &Path| {
         let mut node = machine.run("node");
         node.env("KAFKA_HOME", &home).env("BROKER_FOLDER", folder.join("broker"));

@@ -11,6 +11,7 @@ use clap::{Args, Parser};
 use kit::testing::{Running, common, spawn_with};
 use mail_sink::MailSink;
 use schema::SERVICES;
+use schema::ports::free_port;
 use schema::testing::fixture::Rows;
 use self_contained::OWNERS;
 use tempfile::TempDir;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use crate::copies::equal;
 use crate::freshness::Freshness;
 use crate::ground::{Ground, Line, Part};
-use crate::process::{Process, free_port};
+use crate::process::Process;
 
 /// What a busy machine may take for what the product refuses after a second or two.
 const LONG_MS: u64 = 60_000;
@@ -78,7 +79,7 @@ impl Deployment {
 
     fn on(ground: Ground, billing: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
+        let ports: Vec<u16> = SERVICES.iter().map(|_| free_port().unwrap()).collect();
         let at = Place { ground: &ground, folder: &folder, ports: &ports };
         let urls: Urls =
             SERVICES.iter().zip(&ports).map(|(service, port)| (service, format!("http://127.0.0.1:{port}"))).collect();

@@ -6,11 +6,12 @@ use std::sync::Mutex;
 use behaviour::assert::eventually;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use schema::ports::free_port;
 use self_contained::Error;
 use self_contained::kafka::prepare;
 use tempfile::TempDir;
 
-use crate::process::{BROKER, Process, free_port, node};
+use crate::process::{BROKER, Process, node};
 
 pub struct Node {
     pub servers: String,
@@ -21,8 +22,8 @@ pub struct Node {
 impl Node {
     /// Starts one from what is installed, also where another is named by the environment: that one isn't ours to kill.
     pub fn start() -> Result<Self, Error> {
-        let (folder, port) = (tempfile::tempdir()?, free_port());
-        let arguments = [folder.path().display().to_string(), port.to_string(), free_port().to_string()];
+        let (folder, port) = (tempfile::tempdir()?, free_port()?);
+        let arguments = [folder.path().display().to_string(), port.to_string(), free_port()?.to_string()];
         let (node, options) = node(&arguments);
         prepare(&node, &options)?;
         let process = Mutex::new(Process::of_test(BROKER, &arguments));
