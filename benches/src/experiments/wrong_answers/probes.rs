@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::outcome::Count;
 use crate::Failure;
-use crate::data::Organisation;
+use crate::data::{Organisation, connect};
 use crate::measure::freshness::stand;
 use crate::system::{Architecture, Deployment, Site};
 
@@ -113,7 +113,7 @@ impl<'a> Freeze<'a> {
     fn stand(&self, standing: &str) -> Result<(), Failure> {
         // Who has a copy hears of it by the feed.
         let told = self.0.deployment.layout().architecture == Architecture::SelfContained;
-        stand(self.0.deployment.database_of("billing")?, self.0.of.id, standing, told)
+        stand(&mut connect(self.0.deployment.database_of("billing")?)?, self.0.of.id, standing, told)
     }
 }
 
