@@ -5,7 +5,7 @@ mod preset;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-pub use preset::Preset;
+pub use preset::{Preset, REQUESTS_FOR_SHARE};
 
 use crate::load::schedule::stream;
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cell, cells};
 
+/// Requests of each arrangement that the share above the own p95 needs.
+pub const REQUESTS_FOR_SHARE: f64 = 1.1 * 100.0 / 0.05;
+
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -137,13 +140,25 @@ impl Preset {
     }
 
     /// No service is driven slower than this, in requests per second: every cell has something to measure, and where each service is
-    /// to be resolved within minutes, a tenth more than the share above the own p95 needs (a hundred requests in that twentieth).
+    /// to be resolved within minutes, so does the share above the own p95.
     #[must_use]
     pub fn rate_min_per_s(self) -> f64 {
         match self {
-            Self::Demo => 1.1 * 100.0 / (0.05 * self.replicates() as f64 * self.measure().as_secs_f64()),
+            Self::Demo => self.rate_for_share_per_s(),
             _ => 5.0,
         }
+    }
+
+    /// How long each arrangement is measured, all replicates together, seconds.
+    #[must_use]
+    pub fn measured_s(self) -> f64 {
+        self.replicates() as f64 * self.measure().as_secs_f64()
+    }
+
+    /// From this rate on there is enough for the share above the own p95: a tenth more than the hundred requests in that twentieth.
+    #[must_use]
+    pub fn rate_for_share_per_s(self) -> f64 {
+        REQUESTS_FOR_SHARE / self.measured_s()
     }
 
     /// Part of all cells that may be run again where something disturbed them.

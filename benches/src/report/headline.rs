@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use strongest::{nothing, strongest};
+
 use super::marks::{Mark, marks};
 use super::{closure, resolve};
 use crate::experiments::problems::{Problem, Problems};
@@ -67,11 +69,15 @@ pub fn headline(result: &ResultFile, problems: Option<&Problems>) -> Headline {
     }
     // Of two services the pair is all of them.
     let two = result.services.len() == 2 && pairs(matrix).any(|entry| entry.enough_data);
-    let mut findings: Vec<Finding> = (!two).then(|| ordinary(matrix)).into_iter().collect();
+    let slower = strongest(matrix);
+    // Where no share is known there is nothing to say of ordinary load.
+    let ordinary = (!two && (slower.is_none() || matrix.has(Metric::OneIn20))).then(|| ordinary(matrix));
+    let mut findings: Vec<Finding> = ordinary.into_iter().collect();
     let (harmful, harmless): (Vec<_>, Vec<_>) =
         problems.iter().flat_map(|of| &of.problems).partition(|problem| problem.harms());
     findings.extend(harmful.into_iter().map(Finding::of));
-    findings.extend(in_pairs(matrix));
+    findings.extend(in_pairs(matrix).filter(|_| slower.is_none() || worst(matrix).is_some()));
+    findings.extend(slower);
     let mut notes = vec!["Numbers in parentheses are 95 % intervals.".to_owned()];
     notes.extend(harmless.into_iter().map(|problem| Finding::of(problem).to_string()));
     notes.push(noise(matrix));
@@ -112,10 +118,7 @@ fn ordinary(matrix: &Matrix) -> Finding {
         return if pairs(matrix).any(|entry| entry.enough_data) {
             Finding::new("Ordinary load", "no cell with all services together has run.")
         } else {
-            Finding::new(
-                "Insufficient data",
-                "this run is too short to say which service slows which. It shows that everything runs.",
-            )
+            nothing(matrix)
         };
     }
     let of = |wanted: &[Verdict]| {
@@ -273,5 +276,6 @@ fn above_capacity(matrix: &Matrix) -> (Finding, String) {
     (Finding::new("Above capacity", most), none)
 }
 
+mod strongest;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,10 @@ use schema::session::{Session, identifier};
 
 use super::pgbench::Pgbench;
 use super::place::{Place, Wanted};
+use super::seldom::too_seldom;
 use super::workload::SqlWorkload;
 use crate::Failure;
+use crate::design::Preset;
 
 /// All scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,7 +20,7 @@ use crate::Failure;
 pub struct Checked {
     /// In the order of the file.
     pub scripts: Vec<CheckedScript>,
-    /// Where they ran, and why plans are missing.
+    /// Where they ran, why plans are missing, and which services are too seldom for `--preset quick`.
     pub notes: Vec<String>,
 }
 
@@ -86,6 +88,7 @@ pub fn check(file: &Path, url: &str, sample: Option<u64>) -> Result<Checked, Fai
             scripts.push(CheckedScript { service: name.clone(), script, fails, statements: plans(&said) });
         }
     }
+    notes.extend(too_seldom(&workload, Preset::Quick));
     Ok(Checked { scripts, notes })
 }
 

@@ -14,6 +14,7 @@ mod outcome;
 mod pgbench;
 mod place;
 mod remedy;
+mod seldom;
 mod session;
 mod workload;
 pub mod yardstick;

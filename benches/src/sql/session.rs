@@ -13,6 +13,7 @@ use super::harm::Harm;
 use super::outcome::{Growth, SqlOutcome, limits};
 use super::place::{Place, Wanted};
 use super::remedy::{Applied, Remedy, Tried, effects};
+use super::seldom::too_seldom;
 use super::workload::SqlWorkload;
 use crate::Failure;
 use crate::data::{Size, connect_to_ask};
@@ -59,6 +60,7 @@ pub fn run(options: &SqlOptions, stop: &AtomicBool) -> Result<PathBuf, Failure> 
     workload.has_others(usize::from(options.harm.is_some()))?;
     let remedy = options.remedy.as_ref().map(|(remedy, undo)| Remedy::read(remedy, undo)).transpose()?;
     let logins: Vec<String> = workload.logins().into_keys().collect();
+    let seldom = too_seldom(&workload, options.preset);
     let place = Place::prepare(&options.url, &options.wanted, &logins)?;
     let logs = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("no temporary folder: {error}.")))?;
     let harm = options.harm.as_ref().map(|harm| harm.add(&mut workload, &place, logs.path())).transpose()?;
@@ -76,6 +78,9 @@ pub fn run(options: &SqlOptions, stop: &AtomicBool) -> Result<PathBuf, Failure> 
     let mut outcome =
         SqlOutcome { place: drive.place.how.clone(), others: drive.place.others.clone(), ..SqlOutcome::default() };
     outcome.notes.extend(harm);
+    // While it can still be ended for another rate or preset.
+    seldom.iter().for_each(|sentence| eprintln!("{sentence}"));
+    outcome.notes.extend(seldom);
     let tried = remedy.map(|remedy| (remedy, result.clone()));
     let (preset, seed) = (options.preset, options.seed);
     Session { drive, result, tried, outcome, folder, preset, seed, fresh: true }.go_on(stop)

@@ -198,6 +198,7 @@ fn a_check_shows_rows_and_plans_and_stays_off_a_busy_server() {
     assert!(text.contains("a server of its own"), "{text}");
     assert!(text.contains("1 rows: update accounts set balance = balance + 1 where id = $1"), "{text}");
     assert!(text.contains("Index Scan using accounts_pkey"), "{text}");
+    assert!(text.contains("Report is too seldom for the share of its slow requests (20 per second"), "{text}");
     assert_eq!(shop.copies(), Vec::<String>::new());
     let logins = "select count(*) from pg_stat_activity where usename in ('payer', 'reporter')";
     assert_eq!(busy.value::<i64>(logins).unwrap(), 0);

@@ -126,3 +126,55 @@ fn above_capacity_no_latency_is_claimed() {
     assert!(found.findings[0].text.starts_with("driven above what this machine can do"), "{found:?}");
     assert!(found.notes[0].starts_with("No latencies are shown"));
 }
+
+/// Of the given share of slow requests and the given p of one median, what is found; the other medians show nothing.
+fn with_median(share: Option<(f64, f64)>, median_p: f64) -> Headline {
+    let mut result = reference();
+    let names = result.service_names();
+    let of = |ratio: f64, p: f64| Estimate { ratio, low: ratio * 0.9, high: ratio * 1.1, p, replicates: 4 };
+    for entry in &mut result.matrix.as_mut().unwrap().entries {
+        entry.p_adjusted = Some(0.5);
+        if entry.metric == Metric::OneIn20 {
+            entry.enough_data = share.is_some();
+            entry.tail_n = 32;
+            if let Some((ratio, p)) = share {
+                (entry.estimate, entry.p_adjusted) = (Some(of(ratio, p)), Some(p));
+            }
+        } else if entry.metric == Metric::P50 && (&entry.service, &entry.while_running) == (&names[0], &names[1]) {
+            (entry.estimate, entry.p_adjusted) = (Some(of(30.0, median_p)), Some(median_p));
+        }
+    }
+    headline(&result, None)
+}
+
+/// A run of seldom requests has no share, and its medians can differ thirtyfold.
+#[test]
+fn where_no_share_is_known_the_strongest_median_is_told() {
+    let names = reference().service_names().into_iter().map(|name| capital(&name)).collect::<Vec<_>>();
+    let found = with_median(None, 0.03);
+    let told = found.findings[0].to_string();
+    let start = format!(
+        "Slower: {1} slows {0} most: {0}'s median is ×30.0 (27.0–33.0) of that alone, p 0.030",
+        names[0], names[1]
+    );
+    assert!(told.starts_with(&start), "{found:?}");
+    assert!(told.contains("slow ones needed: 100, had: 32"), "{told}");
+    assert!(!format!("{found:?}").contains("too short to say"), "{found:?}");
+    // Nothing differs: that is said, and not that only everything runs.
+    let found = with_median(None, 0.5);
+    assert_eq!(found.findings.len(), 1, "{found:?}");
+    assert!(found.findings[0].text.contains("no service's median is shown to be slowed"), "{found:?}");
+}
+
+#[test]
+fn where_a_share_is_known_a_median_has_to_be_twice_as_certain() {
+    let slower = |found: &Headline| found.findings.iter().filter(|of| of.label == "Slower").count();
+    let found = with_median(Some((1.0, 0.9)), 0.03);
+    assert_eq!(slower(&found), 0, "two metrics were looked at: {found:?}");
+    let found = with_median(Some((1.0, 0.9)), 0.01);
+    assert_eq!(slower(&found), 1, "{found:?}");
+    assert!(!found.findings.iter().any(|of| of.text.contains("no single service slows")), "{found:?}");
+    // A share that is shown to rise says more.
+    let found = with_median(Some((9.0, 0.01)), 0.01);
+    assert_eq!(slower(&found), 0, "{found:?}");
+}
