@@ -184,7 +184,7 @@ struct KneeArgs {
 #[command(after_help = "\
 Example: a workload from what the services of the database shop have done since its counters were last reset
   psql shop -c 'create extension pg_stat_statements'         needs shared_preload_libraries = 'pg_stat_statements'; then let the services work
-  lab sql init --database-url postgresql:///shop --out sql   writes sql/workload.toml, and a script for each frequent statement of each login
+  lab sql init --database-url postgresql:///shop --out sql   writes sql/workload.toml, and a script for each frequent or long statement of each login
   lab sql check sql/workload.toml                            does each script what is meant?
   lab sql run sql/workload.toml                              who slows whom?
 The statements of superusers aren't taken. What can't be driven stands in the file as a comment, with the reason. The rates are means: raise

@@ -14,8 +14,10 @@ use super::workload::{QueryMode, SqlService};
 use crate::Failure;
 
 mod script;
+mod share;
 
 use script::{Rows, script};
+use share::Share;
 
 /// What to write.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ pub struct InitOptions {
     pub out: PathBuf,
 }
 
-/// Part of a role's calls that its scripts shall cover; rarer statements are left out.
+/// Part of a role's calls, and of their time, that its scripts shall cover; what is both rarer and quicker is left out.
 const COVERED: f64 = 0.95;
 /// Scripts of a role at the most.
 const SCRIPTS: usize = 40;
@@ -52,6 +54,7 @@ pub fn init(options: &InitOptions) -> Result<String, Failure> {
         )
     };
     let (seen, window) = counted.ok_or_else(none)?;
+    let times = seen.iter().map(|one| ((one.role.clone(), one.sql.clone()), one.milliseconds)).collect();
     let seen: Vec<Statement> = seen.into_iter().map(Statement::from).collect();
     if seen.is_empty() {
         return Err(none());
@@ -59,10 +62,17 @@ pub fn init(options: &InitOptions) -> Result<String, Failure> {
     let roles: BTreeSet<String> = seen.iter().map(|one| one.role.clone()).collect();
     let logins: Vec<String> = roles.into_iter().collect();
     let place = Place::prepare(&options.url, &Wanted::Copy { sample: None }, &logins)?;
-    let (mut drivable, undrivable) = drawn(&place.url(), &seen)?;
-    drivable.sort_by_key(|one| std::cmp::Reverse(one.statement.calls));
+    let (drivable, undrivable) = drawn(&place.url(), &seen)?;
     std::fs::create_dir_all(&options.out).map_err(|error| cannot(options, &error))?;
-    let mut writer = Writer { options, place: &place, rows: Rows::default(), window: &window, calls: (0, 0) };
+    let mut writer = Writer {
+        options,
+        place: &place,
+        rows: Rows::default(),
+        window: &window,
+        times,
+        driven: Share::default(),
+        all: Share::default(),
+    };
     let mut text = writer.head();
     for login in &logins {
         let of = |statement: &Statement| statement.role == *login;
@@ -72,11 +82,14 @@ pub fn init(options: &InitOptions) -> Result<String, Failure> {
         text += &writer.service(login, &can, not)?;
     }
     std::fs::write(&file, text).map_err(|error| cannot(options, &error))?;
-    let (driven, all) = writer.calls;
+    let (driven, all) = (writer.driven, writer.all);
+    let [calls, time] = driven.of(all).map(|part| part * 100.0);
     Ok(format!(
-        "{} and its scripts drive {:.0} % of {all} counted calls; the rest is listed in it as comments, with the reason. Next: lab sql check {}",
+        "{} and its scripts drive {calls:.0} % of {} counted calls and {time:.0} % of the {:.1} s that these took; the rest is listed in it as \
+         comments, with the reason. Next: lab sql check {}",
         file.display(),
-        driven as f64 / all.max(1) as f64 * 100.0,
+        all.calls,
+        all.ms / 1000.0,
         file.display()
     ))
 }
@@ -90,8 +103,10 @@ struct Writer<'a> {
     place: &'a Place,
     rows: Rows,
     window: &'a Window,
-    /// Driven, and all.
-    calls: (u64, u64),
+    /// Milliseconds of all calls, by role and statement.
+    times: BTreeMap<(String, String), f64>,
+    driven: Share,
+    all: Share,
 }
 
 impl Writer<'_> {
@@ -111,41 +126,52 @@ impl Writer<'_> {
         can: &[&'s Drivable],
         mut not: Vec<(&'s Statement, String)>,
     ) -> Result<String, Failure> {
-        let all: u64 = can.iter().map(|one| one.statement.calls).chain(not.iter().map(|(one, _)| one.calls)).sum();
-        let (mut lines, mut driven) = (String::new(), 0);
+        let mut can: Vec<(&Drivable, Share)> = can.iter().map(|one| (*one, self.share(&one.statement))).collect();
+        let not_driven = not.iter().map(|(one, _)| self.share(one));
+        let all = can.iter().map(|(_, of)| *of).chain(not_driven).fold(Share::default(), Share::plus);
+        let largest = |of: Share| of.of(all).into_iter().fold(0.0, f64::max);
+        can.sort_by(|a, b| largest(b.1).total_cmp(&largest(a.1)));
+        let (mut lines, mut driven) = (String::new(), Share::default());
         let mut kept = 0;
-        for one in can {
-            if kept == SCRIPTS || driven as f64 >= COVERED * all as f64 {
-                not.push((&one.statement, "rare: left out".into()));
+        for (one, of) in can {
+            if kept == SCRIPTS || driven.of(all).iter().all(|part| *part >= COVERED) {
+                not.push((&one.statement, "rare and quick: left out".into()));
                 continue;
             }
             let name = format!("{}-{:02}.sql", login.replace(|c: char| !c.is_alphanumeric(), "_"), kept + 1);
             match self.write(login, one, &name)? {
                 Ok(()) => {
+                    let [calls, time] = of.of(all).map(|part| part * 100.0);
                     let _ = writeln!(
                         lines,
-                        "[[services.{}.scripts]]\nfile = \"{name}\"\nweight = {}",
+                        "[[services.{}.scripts]] # {calls:.1} % of the calls, {time:.1} % of their time\nfile = \"{name}\"\nweight = {}",
                         key(login),
                         one.statement.calls
                     );
-                    (kept, driven) = (kept + 1, driven + one.statement.calls);
+                    (kept, driven) = (kept + 1, driven.plus(of));
                 }
                 Err(why) => not.push((&one.statement, why)),
             }
         }
-        self.calls = (self.calls.0 + driven, self.calls.1 + all);
+        (self.driven, self.all) = (self.driven.plus(driven), self.all.plus(all));
         let mut text = String::from("\n");
         let mark = if kept == 0 { "# " } else { "" };
-        let rate = driven as f64 / self.window.seconds.max(1.0);
+        let rate = driven.calls as f64 / self.window.seconds.max(1.0);
         let _ = writeln!(text, "{mark}[services.{}]\n{mark}login = {}", key(login), quoted(login));
         let _ = writeln!(text, "{mark}rate-per-s = {:.3}\n{mark}connections = 8", rate.max(0.001));
         for (statement, why) in not {
             let shown: String =
                 statement.sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
             let why = why.replace('\n', " ");
-            let _ = writeln!(text, "# not driven, {} calls ({why}): {shown}", statement.calls);
+            let Share { calls, ms } = self.share(statement);
+            let _ = writeln!(text, "# not driven, {calls} calls of {ms:.1} ms in all ({why}): {shown}");
         }
         Ok(text + &lines)
+    }
+
+    fn share(&self, one: &Statement) -> Share {
+        let ms = self.times.get(&(one.role.clone(), one.sql.clone())).copied().unwrap_or_default();
+        Share { calls: one.calls, ms }
     }
 
     /// Writes a script and tries it; why it can't be driven.

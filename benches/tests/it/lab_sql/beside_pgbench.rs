@@ -69,6 +69,8 @@ fn a_file_is_written_from_what_was_counted() {
             .execute("insert into states (id, name) values ($1, $2)", &[&account, &format!("{account}")])
             .unwrap();
     }
+    // A report: one call of more than a hundred, and nearly all of the time.
+    session.client.query("select count(*) from accounts a join accounts b on a.id < b.id", &[]).unwrap();
     session.run("create temporary table gone (a int)", "a table that no copy has").unwrap();
     session.client.query("select a from gone where a = $1", &[&1_i32]).unwrap();
     drop(session);
@@ -80,12 +82,21 @@ fn a_file_is_written_from_what_was_counted() {
     assert_eq!(shop.copies(), Vec::<String>::new());
     let file = std::fs::read_to_string(out.join("workload.toml")).unwrap();
     assert!(file.contains("[services.payer]") && file.contains("[[services.payer.scripts]]"), "{file}");
-    assert!(file.contains("# not driven, 1 calls (relation \"gone\" does not exist"), "{file}");
+    assert!(
+        file.contains(" (relation \"gone\" does not exist") && file.contains("# not driven, 1 calls of "),
+        "{file}"
+    );
+    let told = said(&output);
+    assert!(
+        told.contains(" % of 1") && told.contains(" counted calls and ") && told.contains(" s that these took"),
+        "{told}"
+    );
     let scripts: Vec<String> =
-        (1..=4).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
+        (1..=5).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
     let of = |start: &str| {
         scripts.iter().find(|text| text.contains(start)).unwrap_or_else(|| panic!("{start}: {scripts:#?}"))
     };
+    assert!(of("select count(*) from accounts a join accounts b").ends_with(";\n"), "{scripts:#?}");
     assert!(of("update accounts").contains("\\set row1 random(1, 200)"), "{scripts:#?}");
     // Values of one statement come from one row; no colon of a value is a variable.
     let select = of("select * from orders");
