@@ -13,6 +13,7 @@ use super::place::{Place, Wanted};
 use super::workload::{QueryMode, SqlService};
 use crate::Failure;
 
+mod range;
 mod script;
 mod share;
 

@@ -23,7 +23,7 @@ pub fn too_seldom(workload: &SqlWorkload, preset: Preset) -> Vec<String> {
         };
         format!(
             "{} is too seldom for the share of its slow requests ({rate} per second, and --preset {} measures {:.0} s of each arrangement): its median \
-             is compared all the same. Enough were {:.0} per second, or {needed_s:.0} s ({longer}).",
+             is compared all the same. The share needs {:.0} per second, or {needed_s:.0} s ({longer}).",
             capital(name),
             preset.name(),
             preset.measured_s(),

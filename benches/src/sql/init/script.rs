@@ -8,6 +8,7 @@ use schema::impact::{Drawn, Drivable};
 use schema::session::identifier;
 
 use super::columns;
+use super::range::ranges;
 use crate::Failure;
 use crate::data::{connect, failed};
 
@@ -61,6 +62,7 @@ pub fn script(one: &Drivable, rows: &mut Rows, url: &str) -> Result<Result<Strin
     }
     let mut text = String::new();
     let mut drawn: BTreeMap<&str, String> = BTreeMap::new();
+    let ranges = ranges(one);
     for (number, (table, wanted)) in columns(one).into_iter().enumerate() {
         rows.of(url, table, &wanted)?;
         let first = wanted.first().map_or("", |column| *column);
@@ -71,10 +73,15 @@ pub fn script(one: &Drivable, rows: &mut Rows, url: &str) -> Result<Result<Strin
         // One draw for a table: values of one statement come from the same row.
         let variable = format!("row{}", number + 1);
         let _ = writeln!(text, "\\set {variable} random(1, {count})");
+        let bounds = |(lower, _): &(usize, usize)| matches!(one.parameters.get(*lower), Some((_, Drawn::Column { table: of, .. })) if of == table);
+        if ranges.iter().any(bounds) {
+            // Of a range the other bound is another row's.
+            let _ = writeln!(text, "\\set other{variable} random(1, {count})");
+        }
         drawn.insert(table, variable);
     }
     let mut values = Vec::new();
-    for (kind, source) in &one.parameters {
+    for (number, (kind, source)) in one.parameters.iter().enumerate() {
         values.push(match source {
             Drawn::Fixed(value) => format!("{}::{kind}", literal(value)),
             Drawn::New => match new(kind) {
@@ -92,7 +99,15 @@ pub fn script(one: &Drivable, rows: &mut Rows, url: &str) -> Result<Result<Strin
                 };
                 let list: Vec<String> = all.map(element).collect();
                 let variable = drawn.get(table.as_str()).map_or("row1", String::as_str);
-                format!("((array[{}]::text[])[:{variable}])::{kind}", list.join(", "))
+                let list = list.join(", ");
+                let value = |variable: &str| format!("((array[{list}]::text[])[:{variable}])::{kind}");
+                let first_of =
+                    |end: &str| format!("{end}({}, {})", value(variable), value(&format!("other{variable}")));
+                match ranges.iter().find(|(lower, upper)| [*lower, *upper].contains(&number)) {
+                    Some((lower, _)) if *lower == number => first_of("least"),
+                    Some(_) => first_of("greatest"),
+                    None => value(variable),
+                }
             }
         });
     }

@@ -64,6 +64,8 @@ fn a_file_is_written_from_what_was_counted() {
         session.client.query("select * from orders where id = $1 and state = $2", &[&id, &"new: really"]).unwrap();
         session.client.execute("update accounts set balance = balance + 1 where id = $1", &[&account]).unwrap();
         session.client.execute("insert into orders (account, state) values ($1, $2)", &[&account, &"new"]).unwrap();
+        let range = "select count(balance) from accounts where id >= $1 and id < $2";
+        session.client.query(range, &[&account, &(account + 9)]).unwrap();
         session
             .client
             .execute("insert into states (id, name) values ($1, $2)", &[&account, &format!("{account}")])
@@ -92,12 +94,16 @@ fn a_file_is_written_from_what_was_counted() {
         "{told}"
     );
     let scripts: Vec<String> =
-        (1..=5).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
+        (1..=6).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
     let of = |start: &str| {
         scripts.iter().find(|text| text.contains(start)).unwrap_or_else(|| panic!("{start}: {scripts:#?}"))
     };
     assert!(of("select count(*) from accounts a join accounts b").ends_with(";\n"), "{scripts:#?}");
     assert!(of("update accounts").contains("\\set row1 random(1, 200)"), "{scripts:#?}");
+    // Of a range both bounds are drawn, in their order.
+    let range = of("select count(balance)");
+    assert!(range.contains("id >= least(") && range.contains("id < greatest("), "{range}");
+    assert_eq!([range.matches("[:row1]").count(), range.matches("[:otherrow1]").count()], [2, 2], "{range}");
     // Values of one statement come from one row; no colon of a value is a variable.
     let select = of("select * from orders");
     assert!(select.contains("\\x3a really") && select.matches("[:row1]").count() == 2, "{select}");
