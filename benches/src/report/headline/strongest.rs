@@ -53,6 +53,9 @@ pub fn nothing(matrix: &Matrix) -> Finding {
     let text = if matrix.has(Metric::P50) {
         "there are too few requests to say which share of them is slower, and no service's median is shown to be slowed. A longer run, or a \
          higher rate, shows smaller effects."
+    } else if matrix.entries.iter().any(|of| of.metric == Metric::P50 && of.left_out > 0) {
+        "so many measurements were disturbed, and left out, that too few are left to say which service slows which. Run it again while the \
+         machine has nothing else to do."
     } else {
         "this run is too short to say which service slows which. It shows that everything runs."
     };

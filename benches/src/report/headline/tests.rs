@@ -178,3 +178,14 @@ fn where_a_share_is_known_a_median_has_to_be_twice_as_certain() {
     let found = with_median(Some((9.0, 0.01)), 0.01);
     assert_eq!(slower(&found), 0, "{found:?}");
 }
+
+/// A run that was long enough isn't called too short.
+#[test]
+fn a_disturbed_run_is_called_disturbed() {
+    let mut result = reference();
+    let told = |result: &ResultFile| headline(result, None).findings[0].text.clone();
+    result.matrix.as_mut().unwrap().entries.iter_mut().for_each(|of| (of.enough_data, of.left_out) = (false, 0));
+    assert!(told(&result).contains("too short to say"), "{}", told(&result));
+    result.matrix.as_mut().unwrap().entries.iter_mut().for_each(|of| of.left_out = 2);
+    assert!(told(&result).starts_with("so many measurements were disturbed"), "{}", told(&result));
+}
